@@ -1,0 +1,66 @@
+"""`seawall tools`: the programs that the sandbox runs, where they come from, and the disk space that they take."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seawall.tools import catalog, housekeeping, layout, progress, toolchain
+
+app = typer.Typer(
+    name="tools",
+    help="The programs that the sandbox runs: which versions, from where, and getting them.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help=f"Tools; all of them when none is named. Known: {', '.join(catalog.NAMES)}.", show_default=False
+    ),
+]
+Downloaded = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        envvar=["DOWNLOAD", "SEAWALL_DOWNLOAD"],
+        help="Ask each missing tool's vendor for a ready-made binary before building it from its Go module.",
+    ),
+]
+
+
+@app.command("list")
+def list_() -> None:
+    """Say for each tool which version is used and where it comes from. Changes nothing."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("tool", "pinned", "used", "from", "licence"):
+        table.add_column(heading, overflow="fold")
+    for tool in catalog.TOOLS:
+        found = toolchain.find(tool)
+        used = found.version if found else "-"
+        source = _source(found) if found else f"not here: {progress.about(tool.seconds)} to build"
+        table.add_row(tool.name, tool.version, used, source, tool.licence)
+    Console().print(table, highlight=False)
+
+
+def _source(found: toolchain.Found) -> str:
+    return f"PATH: {found.path}" if found.source == "PATH" else "our cache"
+
+
+@app.command()
+def get(names: Names = None, download: Downloaded = False) -> None:
+    """Have tools ready: from the cache, from PATH, from their vendors (when asked), or built from their Go modules."""
+    console = Console(stderr=True)
+    for name, path in toolchain.ensure(names or catalog.NAMES, console=console, download=download).items():
+        progress.say(Console(), f"{name}: {path}")
+
+
+@app.command()
+def clean() -> None:
+    """Remove what only builds need (compiled packages, Go modules, other versions); the tools stay."""
+    freed = housekeeping.clean(Console(stderr=True))
+    progress.say(Console(), f"{freed / 1e9:.1f} GB freed in {layout.tools().parent}")
