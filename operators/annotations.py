@@ -1,0 +1,64 @@
+"""Annotations by which a resource says what it is meant for, and the label that says who manages it.
+
+Every door of the policy pack (preview, exported state, folder, live cluster) sees objects and nothing else, so the
+intention is written onto the object that it is about. All values are JSON, keys sorted, compact.
+
+- `CLIENTS`, on a Dragonfly and a Pooler: `{"apps":["gitlab-system"],"this":["harbor"]}`, mesh cluster → namespaces
+- `PLATFORM`, on a Dragonfly, Cluster and Pooler: `{"cluster":"infra","cni":"cilium","cni_version":"1.18"}`
+- `OPERATOR`, on the same: `{"namespace":"dragonfly-operator-system","version":"1.6.1"}`
+- `SCRAPER`, on the same: `{"labels":{"app.kubernetes.io/name":"vmagent"},"namespace":"observability"}`
+
+A resource without them is still judged, by what can be decided without the intention.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+PREFIX = "seawall.dev/"
+
+CLIENTS = f"{PREFIX}clients"
+"""Who may open the client port: `{mesh cluster or "this": [namespace, …]}`; only clusters with namespaces."""
+
+PLATFORM = f"{PREFIX}platform"
+"""The name of the cluster that the resource is in, and its CNI (`cilium` or `generic`) and CNI version."""
+
+OPERATOR = f"{PREFIX}operator"
+"""The namespace and version of the operator that reconciles the resource."""
+
+SCRAPER = f"{PREFIX}scraper"
+"""The exact pods that may read the metrics: their namespace and labels."""
+
+THIS_CLUSTER = "this"
+"""The key of `CLIENTS` that means the cluster that the resource itself is in."""
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "seawall"
+"""Every object that this project makes carries `MANAGED_BY_LABEL: MANAGED_BY`."""
+
+FIELD_MANAGER = "seawall"
+"""The server-side apply manager of the fields that this project sets."""
+
+
+def dump(value: Mapping[str, object]) -> str:
+    """The JSON text of an annotation's value, the same for the same value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def clients(declared: Mapping[str, Sequence[str]]) -> str:
+    """The text of a `CLIENTS` annotation: clusters without namespaces left out, namespaces sorted, no repetition."""
+    return dump({cluster: sorted(set(names)) for cluster, names in declared.items() if names})
+
+
+def platform(*, cluster: str, cni: str, cni_version: str) -> str:
+    """The text of a `PLATFORM` annotation; `cni` is `cilium` or `generic`, `cni_version` like `1.18`."""
+    return dump({"cluster": cluster, "cni": cni, "cni_version": cni_version})
+
+
+def operator(*, namespace: str, version: str) -> str:
+    """The text of an `OPERATOR` annotation; `version` without a leading v, like `1.6.1`."""
+    return dump({"namespace": namespace, "version": version})
+
+
+def scraper(*, namespace: str, labels: Mapping[str, str]) -> str:
+    """The text of a `SCRAPER` annotation: the scraper's namespace and pod labels."""
+    return dump({"namespace": namespace, "labels": dict(labels)})

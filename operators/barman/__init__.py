@@ -1,0 +1,40 @@
+"""The barman cloud plugin of CloudNativePG. Facts are those of plugin 0.14 and barman 3.19."""
+
+API_VERSION = "barmancloud.cnpg.io/v1"
+KIND = "ObjectStore"
+PLUGIN_NAME = "barman-cloud.cloudnative-pg.io"
+"""The name in `Cluster.spec.plugins[].name` and in `ScheduledBackup.spec.pluginConfiguration.name`."""
+BACKUP_METHOD = "plugin"
+"""What `ScheduledBackup.spec.method` must be; absent, it means the deprecated in-tree `barmanObjectStore`."""
+
+PLUGIN_PORT = 9090
+POD_LABELS = {"app": "barman-cloud"}
+"""Labels of the plugin's own pods, in the operator's namespace."""
+SIDECAR_CONTAINER = "plugin-barman-cloud"
+"""The init container (a native sidecar) that the plugin adds to every instance pod."""
+
+ENCRYPTIONS = ("AES256", "aws:kms")
+"""What `data.encryption` and `wal.encryption` may be. There is no field `sse`."""
+DATA_COMPRESSIONS = ("bzip2", "gzip", "lz4", "snappy")
+WAL_COMPRESSIONS = (*DATA_COMPRESSIONS, "xz", "zstd")
+RETENTION_PATTERN = r"^[1-9][0-9]*[dwm]$"
+"""`ObjectStore.spec.retentionPolicy`: days, weeks or months."""
+
+METRIC_LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
+METRIC_LAST_FAILED_BACKUP = "barman_cloud_cloudnative_pg_io_last_failed_backup_timestamp"
+METRIC_FIRST_RECOVERABILITY = "barman_cloud_cloudnative_pg_io_first_recoverability_point"
+"""Unix times in seconds; 0 means none. The `cnpg_collector_*` namesakes stay 0 when the plugin makes the backups."""
+
+SSE_KMS_ARGUMENT = "--sse-kms-key-id"
+"""The argument by which the key travels, in `data.additionalCommandArgs` and `wal.archiveAdditionalCommandArgs`."""
+
+CHECKSUM_ENV = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+}
+"""What the sidecar's environment needs for S3-compatible stores that are not AWS."""
+
+
+def kms_argument(key: str) -> str:
+    """The command argument that names the KMS key (id or ARN)."""
+    return f"{SSE_KMS_ARGUMENT}={key}"

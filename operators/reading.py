@@ -1,0 +1,85 @@
+"""Reading the few fields of a resource on which a projection depends, without trusting their types.
+
+A resource may come from anybody's YAML, or from a preview in which a value is not known yet. Values that are only
+copied are not looked at; those that decide something are read here, and one that cannot be used ends the projection.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class UnprojectableError(Exception):
+    """A field on which a projection depends is not what it must be (wrong type, or not known yet)."""
+
+    def __init__(self, path: tuple[str, ...], expected: str) -> None:
+        """`path` leads from the resource's root to the field; `expected` says what it must be."""
+        super().__init__(f"{'.'.join(path)} is not {expected}")
+        self.path = path
+        self.expected = expected
+
+
+def _walk(resource: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = resource
+    for depth, key in enumerate(path):
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise UnprojectableError(path[:depth], "a mapping")
+        value = value.get(key)
+    return value
+
+
+def mapping(resource: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The mapping at a path; an empty one when it is absent."""
+    value = _walk(resource, path)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UnprojectableError(path, "a mapping")
+    return value
+
+
+def sequence(resource: Mapping[str, Any], *path: str) -> list[Any]:
+    """The list at a path; an empty one when it is absent."""
+    value = _walk(resource, path)
+    if value is None:
+        return []
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise UnprojectableError(path, "a list")
+    return list(value)
+
+
+def text(resource: Mapping[str, Any], *path: str) -> str | None:
+    """The text at a path, None when it is absent."""
+    value = _walk(resource, path)
+    if value is not None and not isinstance(value, str):
+        raise UnprojectableError(path, "a text")
+    return value
+
+
+def integer(resource: Mapping[str, Any], *path: str, default: int) -> int:
+    """The whole number at a path, or the default when it is absent."""
+    value = _walk(resource, path)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnprojectableError(path, "a whole number")
+    return value
+
+
+def boolean(resource: Mapping[str, Any], *path: str, default: bool) -> bool:
+    """The boolean at a path, or the default when it is absent."""
+    value = _walk(resource, path)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise UnprojectableError(path, "true or false")
+    return value
+
+
+def name(resource: Mapping[str, Any]) -> str:
+    """The resource's name, which every projection needs."""
+    value = text(resource, "metadata", "name")
+    if not value:
+        raise UnprojectableError(("metadata", "name"), "a name")
+    return value
