@@ -1,0 +1,188 @@
+"""Settings of backups: where they go, when, how encrypted; how they are validated; where restores are drilled."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from seawall.components.aws.settings import BucketName
+from seawall.components.base import Problem, Settings, rule
+from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, Namespace, SecretKey, duration
+from seawall.components.problems import RefusedError
+from seawall.operators.barman import RETENTION_PATTERN
+from seawall.operators.cnpg.schedule import ScheduleError, decode, from_five_fields
+
+ARCHIVE_TIMEOUT = "5m"
+"""The operator's `archive_timeout`: a WAL file is archived at the latest after this time, full or not."""
+
+
+_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+"""Where the search for the next backups starts; fixed, so that the same settings are always judged alike."""
+
+_SHORTEST = timedelta(hours=1)
+"""Base backups that follow each other faster would overlap."""
+
+
+def _schedule(value: str) -> str:
+    risk = "CNPG-DATA-001"
+    wanted = "six fields: second minute hour day month weekday"
+    if value.strip().startswith("@"):
+        raise RefusedError(f"must be {wanted}, written out: the operator takes a macro with a warning only", risk=risk)
+    try:
+        cadence = decode(value)
+        if cadence.given == 5:
+            raise RefusedError(
+                f"has five fields, but the operator reads seconds first and would make a backup {cadence.text}; "
+                f"write `{from_five_fields(value)}` for what a CronJob means by this",
+                risk=risk,
+            )
+        shortest = cadence.shortest_gap(_FROM)
+    except ScheduleError as error:
+        raise RefusedError(f"is refused by the operator: {error}; must be {wanted}", risk=risk) from None
+    if not cadence.next(_FROM, 1):
+        raise RefusedError(f"never fires; must be {wanted}", risk=risk)
+    if shortest is not None and shortest < _SHORTEST:
+        raise RefusedError(f"would make a backup {cadence.text}; must leave an hour between two", risk=risk)
+    return " ".join(value.split())
+
+
+def _retention(value: str) -> str:
+    if not re.fullmatch(RETENTION_PATTERN, value):
+        raise RefusedError("must be days, weeks or months like 30d, 4w or 6m")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if value.startswith("http://"):
+        raise RefusedError("must be https: over plain http backups and their credentials can be read on the way")
+    if not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", value):
+        raise RefusedError("must be https://<host> or https://<host>:<port>, without a path")
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", value) or ".." in value:
+        raise RefusedError("must be a folder in the bucket, like shared-postgres, without a slash at either end")
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_schedule)]
+"""When base backups are made, as CloudNativePG reads it: six fields, seconds first, UTC."""
+Retention = Annotated[str, AfterValidator(_retention)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+
+
+def retention_days(retention: str) -> int:
+    """The days in a retention policy; a month counts 30."""
+    return int(retention[:-1]) * {"d": 1, "w": 7, "m": 30}[retention[-1]]
+
+
+class EndpointCa(Settings):
+    """The certificate authority of a store of one's own."""
+
+    secret: DnsName = Field(description="Name of the Secret, in the namespace of the cluster")
+    key: SecretKey = Field(default="ca.crt", description="Key in that Secret")
+
+
+class Compression(Settings):
+    """How base backups and WAL are compressed."""
+
+    data: Literal["bzip2", "gzip", "lz4", "snappy"] = Field(default="gzip", description="Base backups")
+    wal: Literal["bzip2", "gzip", "lz4", "snappy", "xz", "zstd"] = Field(default="gzip", description="WAL files")
+
+
+class Backup(Settings):
+    """Where a cluster's backups and WAL go, and when a base backup is made."""
+
+    bucket: BucketName = Field(description="Bucket; on AWS one of `seawall:aws.buckets`")
+    prefix: Prefix = Field(description="Folder in the bucket, for this cluster alone")
+    server_name: DnsLabel | None = Field(
+        default=None, description="The cluster's name inside that folder; by default the cluster's own"
+    )
+    schedule: Schedule = Field(
+        description="When a base backup is made: six fields, seconds first, UTC: `0 0 2 * * *` is daily at 02:00"
+    )
+    retention: Retention = Field(description="How long backups are kept: days, weeks or months like 30d")
+    compression: Compression = Field(default_factory=Compression, description="Compression of base backups and of WAL")
+    target: Literal["prefer-standby", "primary"] = Field(
+        default="prefer-standby", description="The instance that a base backup is taken from"
+    )
+    encryption: Literal["aws:kms", "AES256"] = Field(
+        default="aws:kms",
+        description="Encryption of base backups and of WAL alike: `aws:kms` on AWS, `AES256` on S3-compatible stores",
+    )
+    endpoint: Endpoint | None = Field(
+        default=None, description="An S3-compatible store: https://<host>[:<port>]. Without it: AWS"
+    )
+    endpoint_ca: EndpointCa | None = Field(
+        default=None, description="Its certificate authority, when that is not a public one"
+    )
+
+    RISKS: ClassVar[Mapping[str, str]] = {
+        "schedule": "CNPG-DATA-001",
+        "encryption": "CNPG-DATA-002",
+        "endpoint": "CNPG-SEC-002",
+    }
+
+    @property
+    def longest_gap(self) -> timedelta:
+        """The longest time between two base backups; zero when the schedule fires once in five years at most."""
+        return decode(self.schedule).longest_gap(_FROM) or timedelta()
+
+    @rule
+    def _encryption_fits_the_store(self) -> Iterator[Problem]:
+        if self.endpoint is None and self.encryption != "aws:kms":
+            yield Problem(
+                ("encryption",),
+                "must be aws:kms on AWS: the bucket's policy refuses anything else",
+                self.encryption,
+                "CNPG-DATA-002",
+            )
+        if self.endpoint is not None and self.encryption != "AES256":
+            yield Problem(
+                ("encryption",),
+                "must be AES256 with an `endpoint`: an S3-compatible store has no AWS KMS",
+                self.encryption,
+                "CNPG-DATA-002",
+            )
+        if self.endpoint is None and self.endpoint_ca is not None:
+            yield Problem(("endpoint_ca",), "is read only with an `endpoint`; remove it")
+
+
+class Validation(Settings):
+    """The check that backups are there, young enough and encrypted."""
+
+    schedule: CronFive = Field(description="When it runs: five fields, minute first, UTC")
+    max_backup_age: Duration = Field(description="How old the newest base backup may be, like 26h")
+    rpo: Duration = Field(
+        description="How much may be lost: the newest WAL file may be this and the archive timeout (5m) old"
+    )
+
+    RISKS: ClassVar[Mapping[str, str]] = {"schedule": "CNPG-DATA-001"}
+
+    @property
+    def max_backup_age_seconds(self) -> int:
+        """How old the newest base backup may be, in seconds."""
+        return int(duration(self.max_backup_age).total_seconds())
+
+    @property
+    def max_wal_age_seconds(self) -> int:
+        """How old the newest WAL file may be, in seconds: the RPO and the archive timeout."""
+        return int((duration(self.rpo) + duration(ARCHIVE_TIMEOUT)).total_seconds())
+
+
+class RestoreDrill(Settings):
+    """The regular restore that proves that backups can be restored."""
+
+    namespace: Namespace = Field(description="A namespace of its own, so that a drill can never touch the real cluster")
+    schedule: CronFive = Field(description="When it runs: five fields, minute first, UTC")
+    max_age: Duration = Field(description="How old the last successful drill may be, like 8d")
+
+    RISKS: ClassVar[Mapping[str, str]] = {
+        "namespace": "CNPG-OPS-002",
+        "schedule": "CNPG-OPS-002",
+        "max_age": "CNPG-OPS-002",
+    }

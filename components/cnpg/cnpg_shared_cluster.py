@@ -1,0 +1,85 @@
+"""CnpgSharedCluster: one shared Postgres cluster with everything that makes it safe to share."""
+
+import pulumi
+
+from seawall.components.cnpg import backup, manifests, monitoring, network, pooler, secrets, validation
+from seawall.components.cnpg.args import BackupTarget, CnpgSharedClusterArgs
+from seawall.components.cnpg.contract import contract
+from seawall.components.kubernetes.metadata import Manifest
+from seawall.components.kubernetes.register import register
+
+__all__ = ["BackupTarget", "CnpgSharedCluster", "CnpgSharedClusterArgs"]
+
+
+class CnpgSharedCluster(pulumi.ComponentResource):
+    """A Postgres cluster, its backups and their validation, and for each application role, database and pooler.
+
+    The operator makes instances, Services, certificates and budgets from the Cluster. Needs the CRDs of CloudNativePG,
+    the barman plugin, External Secrets, the Prometheus operator, and Cilium with `cni: cilium`.
+    """
+
+    contract: dict[str, dict[str, object]]
+    """Application → how it connects (host, port, database, role, TLS mode, CA, secret path)."""
+
+    def __init__(self, name: str, args: CnpgSharedClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("seawall:data:CnpgSharedCluster", name, None, opts)
+        self._prefix, self._args = name, args
+        self.contract = contract(args)
+        # The walls stand before the pods do, and the pods find their secrets.
+        walls = [
+            self._register(f"network-{policy.removeprefix(f'{args.name}-')}", manifest)
+            for policy, manifest in network.network_policies(args).items()
+        ]
+        others = {
+            purpose: self._register(purpose, manifest) for purpose, manifest in secrets.other_secrets(args).items()
+        }
+        roles = {
+            application: self._register(f"secret-{application}", manifest)
+            for application, manifest in secrets.role_secrets(args).items()
+        }
+        store = self._register("object-store", backup.object_store(args), *others.values(), keep=True)
+        cluster = self._register(
+            "cluster", manifests.cluster(args), *walls, store, *others.values(), *roles.values(), keep=True, slow=True
+        )
+        self._register("scheduled-backup", backup.scheduled_backup(args), cluster)
+        self._applications(cluster)
+        self._validation(*walls, *others.values())
+        for purpose, manifest in monitoring.scrapes(args).items():
+            self._register(f"scrape-{purpose}", manifest)
+        self._register("alerts", monitoring.rules(args))
+        self.register_outputs({"contract": self.contract})
+
+    def _applications(self, cluster: pulumi.Resource) -> None:
+        args = self._args
+        for application in args.applications:
+            needed: list[pulumi.Resource] = [cluster]
+            if args.has_database_role:
+                role = manifests.database_role(application)
+                needed.append(self._register(f"role-{application.name}", role, cluster, keep=True))
+            database = self._register(
+                f"database-{application.name}", manifests.database(application), *needed, keep=True
+            )
+            budget = pooler.budget(application)
+            if budget is not None:
+                self._register(f"budget-{application.name}", budget)
+            self._register(f"pooler-{application.name}", pooler.pooler(application), cluster, database)
+
+    def _validation(self, *needed: pulumi.Resource) -> None:
+        script = self._register("validation-script", validation.config_map(self._args))
+        account = self._register("validation-account", validation.service_account(self._args))
+        self._register("validation", validation.cron_job(self._args), script, account, *needed)
+
+    def _register(
+        self, suffix: str, manifest: Manifest, *needed: pulumi.Resource, keep: bool = False, slow: bool = False
+    ) -> pulumi.CustomResource:
+        """Registers a child; `keep` is for what holds data, `slow` for what takes minutes to be ready."""
+        protected = keep and self._args.settings.deletion_protection
+        opts = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[*self._args.after, *needed],
+            protect=protected,
+            retain_on_delete=protected,
+            # A new cluster pulls images and copies its first instance to each replica.
+            custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m") if slow else None,
+        )
+        return register(f"{self._prefix}-{suffix}", manifest, opts)

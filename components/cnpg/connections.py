@@ -1,0 +1,63 @@
+"""Pool arithmetic: the most server connections that poolers and others can open, held against `max_connections`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from seawall.components.cnpg.application_settings import Application
+from seawall.components.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, SUPERUSER_RESERVED_DEFAULT, whole
+
+DATABASES_PER_POOLER = 2
+"""The application's own, and `postgres`, where PgBouncer looks passwords up as `cnpg_pooler_pgbouncer`.
+
+`max_db_connections` bounds each of the two alike; the HBA rules refuse every other pair of user and database.
+"""
+
+ENDING_PODS = 1
+"""A rollout without surge replaces one pod at a time, but the pod that ends holds its server connections meanwhile."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The most connections that PostgreSQL can be asked for, by who asks, and what it gives."""
+
+    poolers: Mapping[str, int]
+    """Application → what its pooler's pods can open together."""
+    reserved: int
+    """`superuser_reserved_connections`: kept for the operator and for a person in need."""
+    others: int
+    """Whoever reaches PostgreSQL without a pooler."""
+    limit: int
+    """`max_connections`."""
+
+    @property
+    def total(self) -> int:
+        """All of them at once."""
+        return sum(self.poolers.values()) + self.reserved + self.others
+
+    @property
+    def fits(self) -> bool:
+        """Whether PostgreSQL can never be asked for more than it gives."""
+        return self.total <= self.limit
+
+    def explain(self) -> str:
+        """The sum, written out."""
+        parts = [f"{name} {count}" for name, count in self.poolers.items()]
+        return f"{' + '.join(parts)} + reserved {self.reserved} + others {self.others} = {self.total}"
+
+
+def pooler_demand(application: Application) -> int:
+    """The most server connections of one application's pooler: pods × databases × (pool + reserve)."""
+    return (application.instances + ENDING_PODS) * DATABASES_PER_POOLER * application.max_db_connections
+
+
+def demand(applications: Mapping[str, Application], parameters: Mapping[str, str], others: int) -> Demand:
+    """The demand of all applications on one cluster.
+
+    Replication needs none of these: WAL senders have a limit of their own (`max_wal_senders`) since PostgreSQL 12.
+    """
+    return Demand(
+        poolers={name: pooler_demand(application) for name, application in applications.items()},
+        reserved=whole(parameters, "superuser_reserved_connections", SUPERUSER_RESERVED_DEFAULT),
+        others=others,
+        limit=whole(parameters, "max_connections", MAX_CONNECTIONS_DEFAULT),
+    )

@@ -1,0 +1,126 @@
+"""Who may talk to instances, poolers and jobs, and to whom they may talk: everything else is denied, both ways."""
+
+from collections.abc import Iterator
+
+from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
+from seawall.components.fields import local_clients, remote_clients
+from seawall.components.kubernetes import network
+from seawall.components.kubernetes.metadata import Manifest
+from seawall.components.kubernetes.network import Entity, Pods, Policy, Rule
+from seawall.operators.cnpg import (
+    INSTANCE_METRICS_PORT,
+    OPERATOR_POD_LABELS,
+    POOLER_METRICS_PORT,
+    POOLER_PORT,
+    POSTGRES_PORT,
+    STATUS_PORT,
+    cluster_labels,
+    pooler_labels,
+)
+
+HTTPS_PORT = 443
+
+
+def policies(args: CnpgSharedClusterArgs) -> Iterator[Policy]:
+    """All policies of one cluster. They add up: the first is for every pod of it, the others for some."""
+    yield common(args)
+    yield instances(args)
+    for application in args.applications:
+        yield pooler(application)
+    yield validation(args)
+
+
+def common(args: CnpgSharedClusterArgs) -> Policy:
+    """What instances, poolers and the operator's jobs all need: names, the API server, PostgreSQL on the instances.
+
+    It also covers pods that carry the cluster's label and no other of ours, such as the jobs that initialise or join
+    an instance: they may be reached by nobody.
+    """
+    return Policy(
+        name=f"{args.name}-common",
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=cluster_labels(args.name),
+        ingress=(),
+        egress=(
+            network.DNS,
+            Rule(peers=(Entity.API_SERVER,)),
+            Rule(peers=(Pods(args.namespace, args.instances),), tcp=(POSTGRES_PORT,)),
+        ),
+    )
+
+
+def instances(args: CnpgSharedClusterArgs) -> Policy:
+    """The instances: the operator, each other, poolers, joining jobs and the scraper come in; applications never do.
+
+    A primary asks its peers on the status port whether it is isolated, so they need that port of each other.
+    """
+    operator = Pods(args.operator.namespace, OPERATOR_POD_LABELS)
+    peers = Pods(args.namespace, args.instances)
+    return Policy(
+        name=f"{args.name}-instances",
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=args.instances,
+        ingress=(
+            Rule(peers=(operator,), tcp=(STATUS_PORT, POSTGRES_PORT)),
+            Rule(peers=(peers,), tcp=(STATUS_PORT,)),
+            # The cluster's label is on its instances, its poolers and its jobs, and on nothing else.
+            Rule(peers=(Pods(args.namespace, cluster_labels(args.name)),), tcp=(POSTGRES_PORT,)),
+            Rule(peers=(_scraper(args),), tcp=(INSTANCE_METRICS_PORT,), get="/metrics"),
+        ),
+        egress=(
+            Rule(peers=(peers,), tcp=(STATUS_PORT,)),
+            _object_store(args),
+        ),
+    )
+
+
+def pooler(application: ApplicationArgs) -> Policy:
+    """One pooler: its application's namespaces and the scraper come in."""
+    args, clients = application.cluster, application.settings.clients
+    namespaces = [Pods(namespace) for namespace in local_clients(clients)] + [
+        Pods(namespace, cluster=cluster) for cluster, names in remote_clients(clients).items() for namespace in names
+    ]
+    return Policy(
+        name=application.pooler,
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=pooler_labels(application.pooler),
+        ingress=(
+            Rule(peers=tuple(namespaces), tcp=(POOLER_PORT,)),
+            Rule(peers=(_scraper(args),), tcp=(POOLER_METRICS_PORT,), get="/metrics"),
+        ),
+        egress=(),
+    )
+
+
+def validation(args: CnpgSharedClusterArgs) -> Policy:
+    """The pods that validate backups: they reach the object store and nothing else, and nobody reaches them."""
+    return Policy(
+        name=args.validation_name,
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=args.validation_pods,
+        ingress=(),
+        egress=(network.DNS, _object_store(args)),
+    )
+
+
+def network_policies(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:
+    """The policies by name, in the dialect of the platform's CNI."""
+    return {
+        policy.name: network.render(policy, cni=args.platform.cni, cluster=args.platform.cluster)
+        for policy in policies(args)
+    }
+
+
+def _scraper(args: CnpgSharedClusterArgs) -> Pods:
+    observability = args.platform.observability
+    return Pods(observability.namespace, observability.scraper_labels)
+
+
+def _object_store(args: CnpgSharedClusterArgs) -> Rule:
+    """The object store, and with IAM roles the token service beside it: both are outside the cluster, on https."""
+    port = (args.settings.backup.endpoint or "").rpartition(":")[2]
+    return Rule(peers=(Entity.INTERNET,), tcp=(int(port) if port.isdecimal() else HTTPS_PORT,))

@@ -1,0 +1,108 @@
+"""PostgreSQL parameters: which ones the operator keeps to itself, which values weaken the cluster, and their sizes."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from seawall.components.base import Problem
+from seawall.components.fields import quantity_bytes
+
+MAX_CONNECTIONS_DEFAULT = 100
+SUPERUSER_RESERVED_DEFAULT = 3
+"""PostgreSQL's own defaults of `max_connections` and `superuser_reserved_connections`."""
+
+# fmt: off
+OPERATOR_OWNED = frozenset({
+    "allow_system_table_mods", "archive_cleanup_command", "archive_command", "archive_mode", "bonjour",
+    "bonjour_name", "cluster_name", "config_file", "data_directory", "data_sync_retry", "event_source",
+    "external_pid_file", "hba_file", "hot_standby", "ident_file", "jit_provider", "listen_addresses",
+    "log_destination", "log_directory", "log_file_mode", "log_filename", "log_rotation_age", "log_rotation_size",
+    "log_truncate_on_rotation", "logging_collector", "pg_failover_slots.primary_dsn",
+    "pg_failover_slots.standby_slot_names", "port", "primary_conninfo", "primary_slot_name", "promote_trigger_file",
+    "recovery_end_command", "recovery_min_apply_delay", "recovery_target", "recovery_target_action",
+    "recovery_target_inclusive", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
+    "recovery_target_timeline", "recovery_target_xid", "restart_after_crash", "restore_command",
+    "shared_preload_libraries", "ssl", "ssl_ca_file", "ssl_cert_file", "ssl_crl_file", "ssl_dh_params_file",
+    "ssl_ecdh_curve", "ssl_key_file", "ssl_passphrase_command", "ssl_passphrase_command_supports_reload",
+    "ssl_prefer_server_ciphers", "stats_temp_directory", "synchronized_standby_slots", "synchronous_standby_names",
+    "syslog_facility", "syslog_ident", "syslog_sequence_numbers", "syslog_split_messages", "temp_tablespaces",
+    "unix_socket_directories", "unix_socket_group", "unix_socket_permissions",
+})
+# fmt: on
+"""Parameters that CloudNativePG 1.30 sets itself or blocks; its webhook refuses them."""
+
+_OFF = ("off", "false", "no", "0")
+_ON = ("on", "true", "yes", "1")
+
+WEAKENINGS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "fsync": (_OFF, "a crash would corrupt the data", "CNPG-OPS-002"),
+    "full_page_writes": (_OFF, "a crash would corrupt the data", "CNPG-OPS-002"),
+    "ignore_checksum_failure": (_ON, "corrupt pages would be read as data", "CNPG-OPS-002"),
+    "wal_log_hints": (_OFF, "a former primary could not rejoin with pg_rewind", "CNPG-OPS-002"),
+    "wal_level": (("minimal",), "nothing could be archived or replicated", "CNPG-OPS-002"),
+    "password_encryption": (("md5",), "poolers and pg_hba expect scram-sha-256", "CNPG-SEC-002"),
+    "ssl_min_protocol_version": (("TLSv1", "TLSv1.1"), "TLS before 1.2 is broken", "CNPG-SEC-002"),
+}
+"""Parameter → values that this project refuses, why, and the QA risk behind it."""
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+_SIZE = re.compile(r"(\d+) ?(kB|MB|GB|TB)")
+_UNITS = {"kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+
+
+def size_bytes(value: str) -> int | None:
+    """The bytes in a PostgreSQL size like `512MB`; None when it is none (a number without a unit is not read)."""
+    match = _SIZE.fullmatch(value)
+    return int(match[1]) * _UNITS[match[2]] if match else None
+
+
+def whole(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """The whole number in a parameter; the default when it is absent or not one (which `check` has reported)."""
+    text = parameters.get(name, "")
+    return int(text) if text.isdecimal() else default
+
+
+def check(parameters: Mapping[str, str], *, memory_request: str, wal_volume: str) -> Iterator[Problem]:
+    """What is wrong with the parameters, with paths relative to them."""
+    for name, value in parameters.items():
+        if not _NAME.fullmatch(name):
+            yield Problem((name,), "must be the name of a PostgreSQL parameter, in lower case")
+        elif name in OPERATOR_OWNED:
+            yield Problem((name,), "is set by the operator, whose webhook refuses it here; remove it", value)
+        elif name in WEAKENINGS and value in WEAKENINGS[name][0]:
+            _, why, risk = WEAKENINGS[name]
+            yield Problem((name,), f"must not be {value}: {why}", value, risk)
+    for name in ("max_connections", "superuser_reserved_connections"):
+        if name in parameters and not re.fullmatch(r"[1-9]\d{0,4}", parameters[name]):
+            yield Problem((name,), "must be a whole number, 1 to 99999, in quotes", parameters[name])
+    yield from _sizes(parameters, memory_request, wal_volume)
+
+
+def _sizes(parameters: Mapping[str, str], memory_request: str, wal_volume: str) -> Iterator[Problem]:
+    names = ("shared_buffers", "min_wal_size", "max_wal_size")
+    sizes = {name: size_bytes(parameters[name]) for name in names if name in parameters}
+    for name, size in sizes.items():
+        if size is None:
+            yield Problem((name,), "must be a size with its unit, like 512MB or 2GB", parameters[name])
+    buffers = sizes.get("shared_buffers")
+    if buffers is not None and buffers > quantity_bytes(memory_request):
+        yield Problem(
+            ("shared_buffers",),
+            f"must be at most the memory request {memory_request} (the operator's webhook refuses more)",
+            parameters["shared_buffers"],
+        )
+    smallest = sizes.get("min_wal_size", 80 * 1024**2)
+    largest = sizes.get("max_wal_size", 1024**3)
+    if smallest is None or largest is None:
+        return
+    if smallest >= largest:
+        yield Problem(
+            ("min_wal_size",),
+            f"must be smaller than max_wal_size {parameters.get('max_wal_size', '1GB')}",
+            parameters.get("min_wal_size", "80MB"),
+        )
+    if largest >= quantity_bytes(wal_volume):
+        yield Problem(
+            ("max_wal_size",),
+            f"must be smaller than the WAL volume {wal_volume}, or a full volume stops PostgreSQL",
+            parameters.get("max_wal_size", "1GB"),
+        )

@@ -1,0 +1,1 @@
+"""What runs inside the validation CronJob. `check.py` goes into a ConfigMap as it is: it imports nothing of ours."""

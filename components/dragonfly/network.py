@@ -1,0 +1,43 @@
+"""Who may talk to a Dragonfly instance, and to whom it may talk: everything else is denied, both ways."""
+
+from seawall.components.dragonfly.args import DragonflyClusterArgs
+from seawall.components.fields import local_clients, remote_clients
+from seawall.components.kubernetes import network
+from seawall.components.kubernetes.metadata import Manifest
+from seawall.components.kubernetes.network import Pods, Rule
+from seawall.operators.dragonfly import ADMIN_PORT, CLIENT_PORT, METRICS_PATH, OPERATOR_POD_LABELS
+
+
+def policy(args: DragonflyClusterArgs) -> network.Policy:
+    """The instance's whole policy.
+
+    The admin port needs no password, so it is open to exactly three: the operator (without it no pod ever becomes
+    master, and the Service stays empty), the other pods of the instance (replication, always on this port), and the
+    scraper, which with Cilium may only `GET /metrics`.
+    """
+    platform = args.platform
+    clients = [Pods(namespace) for namespace in local_clients(args.settings.clients)] + [
+        Pods(namespace, cluster=cluster)
+        for cluster, namespaces in remote_clients(args.settings.clients).items()
+        for namespace in namespaces
+    ]
+    operator = Pods(args.operator.namespace, OPERATOR_POD_LABELS)
+    peers = Pods(args.namespace, args.pods)
+    scraper = Pods(platform.observability.namespace, platform.observability.scraper_labels)
+    return network.Policy(
+        name=f"{args.name}-traffic",
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=args.pods,
+        ingress=(
+            Rule(peers=tuple(clients), tcp=(CLIENT_PORT,)),
+            Rule(peers=(operator, peers), tcp=(ADMIN_PORT,)),
+            Rule(peers=(scraper,), tcp=(ADMIN_PORT,), get=METRICS_PATH),
+        ),
+        egress=(network.DNS, Rule(peers=(peers,), tcp=(ADMIN_PORT,))),
+    )
+
+
+def network_policy(args: DragonflyClusterArgs) -> Manifest:
+    """The policy in the dialect of the platform's CNI."""
+    return network.render(policy(args), cni=args.platform.cni, cluster=args.platform.cluster)

@@ -1,0 +1,161 @@
+"""Network policies, said once and written in the dialect of the cluster's CNI.
+
+With Cilium everything is a CiliumNetworkPolicy with the mesh cluster of every pod named: up to 1.18 a selector without
+it matches the pods of *every* cluster of the mesh, from 1.19 only the local one. The generic dialect is NetworkPolicy;
+it knows no clusters. Both deny whatever they do not list, in both directions.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.errors import UserError
+from seawall.operators.labels import CILIUM_CLUSTER, CILIUM_NAMESPACE, NAMESPACE_NAME
+
+Cni = Literal["cilium", "generic"]
+API_SERVER_PORTS = (443, 6443)
+"""Where an API server may listen; only the generic dialect, which cannot name it, needs the numbers."""
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods with these labels in one namespace of one mesh cluster (`None`: the policy's own cluster).
+
+    Without labels: every pod of the namespace.
+    """
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cluster: str | None = None
+
+
+class Entity(Enum):
+    """Ends of a connection that are not pods."""
+
+    API_SERVER = "kube-apiserver"
+    """The API server of the policy's own cluster."""
+    INTERNET = "world"
+    """Everything outside the cluster: object stores and token services."""
+
+
+Peer = Pods | Entity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One allowed kind of connection: who is at the other end, on which ports.
+
+    `udp` are ports for UDP. `get` allows nothing but `GET` of that path over HTTP, where the CNI can tell (Cilium); for
+    the generic dialect the ports are all that can be said.
+    """
+
+    peers: tuple[Peer, ...]
+    tcp: tuple[int, ...] = ()
+    udp: tuple[int, ...] = ()
+    get: str | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The whole policy of some pods: what is not listed is denied, in both directions."""
+
+    name: str
+    namespace: str
+    pods: Mapping[str, str]
+    ingress: tuple[Rule, ...]
+    egress: tuple[Rule, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+DNS = Rule(peers=(Pods("kube-system", {"k8s-app": "kube-dns"}),), tcp=(53,), udp=(53,))
+"""Egress to the cluster's name service."""
+
+
+def render(policy: Policy, *, cni: Cni, cluster: str) -> Manifest:
+    """The policy as an object of the CNI's dialect; `cluster` is the mesh name of the cluster it is for.
+
+    Raises `UserError` when the generic dialect would have to name another cluster.
+    """
+    return _cilium(policy, cluster) if cni == "cilium" else _generic(policy)
+
+
+def _cilium(policy: Policy, cluster: str) -> Manifest:
+    return {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": metadata(policy.name, policy.namespace, labels=policy.labels),
+        "spec": {
+            "endpointSelector": {"matchLabels": dict(policy.pods)},
+            # An empty rule allows nothing and still switches the default deny on; an absent list would not.
+            "ingress": [part for rule in policy.ingress for part in _cilium_rule(rule, "from", cluster)] or [{}],
+            "egress": [part for rule in policy.egress for part in _cilium_rule(rule, "to", cluster)] or [{}],
+        },
+    }
+
+
+def _cilium_rule(rule: Rule, direction: Literal["from", "to"], cluster: str) -> Iterable[Manifest]:
+    """One Cilium rule for the pods and one for the entities: a Cilium rule cannot hold both."""
+    ports: Manifest = {
+        "ports": [{"port": str(port), "protocol": "TCP"} for port in rule.tcp]
+        + [{"port": str(port), "protocol": "UDP"} for port in rule.udp]
+    }
+    if rule.get is not None:
+        ports["rules"] = {"http": [{"method": "GET", "path": rule.get}]}
+    pods = [peer for peer in rule.peers if isinstance(peer, Pods)]
+    entities = [peer for peer in rule.peers if isinstance(peer, Entity)]
+    if pods:
+        yield {f"{direction}Endpoints": [_endpoint(peer, cluster) for peer in pods], "toPorts": [ports]}
+    if entities:
+        named = {f"{direction}Entities": [entity.value for entity in entities]}
+        # The API server's port depends on the platform, and the entity alone says exactly who is meant.
+        yield named if entities == [Entity.API_SERVER] else {**named, "toPorts": [ports]}
+
+
+def _endpoint(pods: Pods, cluster: str) -> Manifest:
+    return {
+        "matchLabels": {
+            f"k8s:{CILIUM_CLUSTER}": pods.cluster or cluster,
+            f"k8s:{CILIUM_NAMESPACE}": pods.namespace,
+            **{f"k8s:{key}": value for key, value in pods.labels.items()},
+        }
+    }
+
+
+def _generic(policy: Policy) -> Manifest:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(policy.name, policy.namespace, labels=policy.labels),
+        "spec": {
+            "podSelector": {"matchLabels": dict(policy.pods)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [_generic_rule(rule, "from") for rule in policy.ingress],
+            "egress": [_generic_rule(rule, "to") for rule in policy.egress],
+        },
+    }
+
+
+def _generic_rule(rule: Rule, direction: Literal["from", "to"]) -> Manifest:
+    tcp: Sequence[int] = rule.tcp
+    if rule.peers == (Entity.API_SERVER,):
+        tcp = tcp or API_SERVER_PORTS
+    return {
+        direction: [part for peer in rule.peers for part in _generic_peer(peer)],
+        "ports": [{"protocol": "TCP", "port": port} for port in tcp]
+        + [{"protocol": "UDP", "port": port} for port in rule.udp],
+    }
+
+
+def _generic_peer(peer: Peer) -> list[Manifest]:
+    if isinstance(peer, Entity):
+        # A NetworkPolicy cannot name the API server or an object store; their ports are all that can be said.
+        return [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
+    if peer.cluster is not None:
+        raise UserError(f"pods of cluster {peer.cluster} cannot be named with cni: generic; use cni: cilium")
+    made: Manifest = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: peer.namespace}}}
+    if peer.labels:
+        # Both selectors in one peer: these pods of this namespace. Two peers would mean either.
+        made["podSelector"] = {"matchLabels": dict(peer.labels)}
+    return [made]

@@ -1,0 +1,460 @@
+"""The objects of a Postgres cluster: what they say, and that every one fits its CRD."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cnpg_samples import AWS_TARGET, KEY, ROLES, args, generic, on_own_store
+from schemas import has_crd, validate
+
+from seawall.components.cnpg import backup, manifests, monitoring, network, pooler, secrets, validation
+from seawall.components.cnpg.args import BackupTarget, CnpgSharedClusterArgs
+from seawall.components.cnpg.contract import contract
+from seawall.errors import UserError
+from seawall.operators import annotations
+
+SUPERUSER = (
+    ("superuser_access", True),
+    ("superuser_reason", "a test"),
+    ("secrets.superuser", "db/superuser"),
+)
+
+VARIANTS: dict[str, Callable[[], CnpgSharedClusterArgs]] = {
+    "keys": args,
+    "roles": lambda: args(target=ROLES),
+    "own store": on_own_store,
+    "zones": lambda: args(platform={"nodes": {"count": 4, "zones": ["a", "b", "c"]}}),
+    "generic": generic,
+    "one instance": lambda: args(("instances", 1), ("applications.shop.instances", 1)),
+    "superuser": lambda: args(*SUPERUSER),
+    "asynchronous": lambda: args(("asynchronous_reason", "a test")),
+    "older operator": lambda: args(version="1.29.1"),
+}
+
+
+def objects(made: CnpgSharedClusterArgs) -> list[dict[str, Any]]:
+    found = [
+        manifests.cluster(made),
+        backup.object_store(made),
+        backup.scheduled_backup(made),
+        validation.config_map(made),
+        validation.service_account(made),
+        validation.cron_job(made),
+        monitoring.rules(made),
+        *monitoring.scrapes(made).values(),
+        *network.network_policies(made).values(),
+        *secrets.role_secrets(made).values(),
+        *secrets.other_secrets(made).values(),
+    ]
+    for application in made.applications:
+        found += [manifests.database_role(application), manifests.database(application), pooler.pooler(application)]
+        found += [budget] if (budget := pooler.budget(application)) else []
+    return found
+
+
+def spec(made: CnpgSharedClusterArgs) -> dict[str, Any]:
+    return dict(manifests.cluster(made)["spec"])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_object_fits_its_crd(variant: str) -> None:
+    found = objects(VARIANTS[variant]())
+    checked = [validate(manifest) for manifest in found if has_crd(manifest)]
+    assert len(checked) >= 15
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_object_is_ours_in_the_namespace_and_named_once(variant: str) -> None:
+    found = objects(VARIANTS[variant]())
+    for manifest in found:
+        assert manifest["metadata"]["labels"][annotations.MANAGED_BY_LABEL] == annotations.MANAGED_BY
+        assert manifest["metadata"]["namespace"] == "databases"
+    names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in found]
+    assert len(set(names)) == len(names)
+
+
+# ── the Cluster ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_superuser_access_is_off_and_nothing_refers_to_its_secret() -> None:
+    made = spec(args())
+    assert made["enableSuperuserAccess"] is False
+    assert "superuserSecret" not in made
+    assert set(secrets.other_secrets(args())) == {"backup-writer", "backup-reader"}
+
+
+def test_break_glass_opens_exactly_the_superusers_door() -> None:
+    made = args(*SUPERUSER)
+    assert spec(made)["superuserSecret"] == {"name": "main-break-glass"}
+    rules = spec(made)["postgresql"]["pg_hba"]
+    assert rules[-2:] == ["hostssl all postgres all scram-sha-256", "host all all all reject"]
+    assert secrets.other_secrets(made)["break-glass"]["spec"]["data"][0]["remoteRef"]["key"] == "db/superuser"
+
+
+def test_each_role_enters_its_own_database_over_tls_and_nobody_anything_else() -> None:
+    assert spec(args())["postgresql"]["pg_hba"] == [
+        "hostssl shop shop all scram-sha-256",
+        "hostssl single_sign_on single_sign_on all scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def test_the_budget_is_the_operators_and_none_for_a_single_instance() -> None:
+    assert spec(args())["enablePDB"] is True
+    assert spec(args(("instances", 1)))["enablePDB"] is False
+    budgets = [manifest for manifest in objects(args()) if manifest["kind"] == "PodDisruptionBudget"]
+    for made in budgets:
+        assert set(made["spec"]["selector"]["matchLabels"]) == {"cnpg.io/poolerName"}
+
+
+def test_no_two_instances_share_a_node_and_zones_only_where_there_are_zones() -> None:
+    assert spec(args())["affinity"] == {
+        "enablePodAntiAffinity": True,
+        "podAntiAffinityType": "required",
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    assert "topologySpreadConstraints" not in spec(args())
+    [spread] = spec(VARIANTS["zones"]())["topologySpreadConstraints"]
+    # the cluster's label alone would count poolers and jobs as well
+    assert spread["labelSelector"]["matchLabels"] == {"cnpg.io/cluster": "main", "cnpg.io/podRole": "instance"}
+
+
+def test_every_parameter_is_text_and_sorted() -> None:
+    parameters = spec(args())["postgresql"]["parameters"]
+    assert parameters == {"max_connections": "200", "shared_buffers": "256MB"}
+    assert list(parameters) == sorted(parameters)
+
+
+def test_synchronous_replication_follows_the_instances() -> None:
+    assert spec(args())["postgresql"]["synchronous"] == {
+        "method": "any",
+        "number": 1,
+        "maxStandbyNamesFromCluster": 2,
+        "dataDurability": "preferred",
+    }
+    assert "synchronous" not in spec(args(("instances", 1)))["postgresql"]
+    assert "synchronous" not in spec(VARIANTS["asynchronous"]())["postgresql"]
+
+
+def test_the_certificate_has_every_pooler_in_all_forms_and_the_former_hosts() -> None:
+    names = spec(args(("names", {"old_hosts": ["{app}-pooler.cnpg-system"]})))["certificates"]["serverAltDNSNames"]
+    for service in ("shop-pooler", "single-sign-on-pooler"):
+        for namespace in ("databases", "cnpg-system"):
+            forms = {
+                service,
+                f"{service}.{namespace}",
+                f"{service}.{namespace}.svc",
+                f"{service}.{namespace}.svc.cluster.local",
+            }
+            assert forms <= set(names)
+    assert len(names) == len(set(names)) == 14
+
+
+def test_the_plugin_archives_into_the_object_store() -> None:
+    assert spec(args())["plugins"] == [
+        {
+            "name": "barman-cloud.cloudnative-pg.io",
+            "isWALArchiver": True,
+            "parameters": {"barmanObjectName": "main", "serverName": "main"},
+        }
+    ]
+    assert backup.object_store(args())["metadata"]["name"] == "main"
+    assert "backup" not in spec(args())
+
+
+def test_nothing_goes_round_the_operator() -> None:
+    forbidden = {"cnpg.io/validation", "cnpg.io/podPatch", "cnpg.io/reconciliationLoop", "cnpg.io/skipWalArchiving"}
+    for manifest in objects(args()):
+        assert not forbidden & set(manifest["metadata"].get("annotations", {}))
+
+
+# ── roles and databases ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_roles_are_objects_where_the_operator_has_them_and_in_the_cluster_before() -> None:
+    assert "managed" not in spec(args())
+    older = spec(VARIANTS["older operator"]())["managed"]["roles"]
+    assert [role["name"] for role in older] == ["shop", "single_sign_on"]
+    newer = [manifests.database_role(application)["spec"] for application in args().applications]
+    for old, new in zip(older, newer, strict=True):
+        assert old.items() <= new.items()
+
+
+def test_roles_are_nothing_but_owners_and_stay_when_their_object_goes() -> None:
+    for application in args().applications:
+        role = manifests.database_role(application)["spec"]
+        assert not any(role[right] for right in ("superuser", "createdb", "createrole", "replication", "bypassrls"))
+        assert role["databaseRoleReclaimPolicy"] == "retain"
+        owned = manifests.database(application)["spec"]
+        assert owned["owner"] == role["name"]
+        assert owned["databaseReclaimPolicy"] == "retain"
+        assert role["passwordSecret"]["name"] in {
+            made["metadata"]["name"] for made in secrets.role_secrets(args()).values()
+        }
+
+
+def test_role_secrets_have_the_type_keys_and_label_that_the_operator_needs() -> None:
+    made = secrets.role_secrets(args())["shop"]["spec"]
+    assert made["target"]["template"] == {
+        "type": "kubernetes.io/basic-auth",
+        "metadata": {"labels": {"cnpg.io/reload": "true"}},
+    }
+    assert [(item["secretKey"], item["remoteRef"]) for item in made["data"]] == [
+        ("username", {"key": "db/shop", "property": "username"}),
+        ("password", {"key": "db/shop", "property": "password"}),
+    ]
+
+
+# ── backups ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_base_backups_and_wal_are_both_encrypted_under_the_key() -> None:
+    configuration = backup.object_store(args())["spec"]["configuration"]
+    assert configuration["data"]["encryption"] == configuration["wal"]["encryption"] == "aws:kms"
+    assert configuration["data"]["additionalCommandArgs"] == [f"--sse-kms-key-id={KEY}"]
+    assert configuration["wal"]["archiveAdditionalCommandArgs"] == [f"--sse-kms-key-id={KEY}"]
+    assert "serverName" not in configuration
+
+
+def test_an_own_store_is_spoken_to_as_it_needs() -> None:
+    made = backup.object_store(on_own_store())["spec"]
+    configuration = made["configuration"]
+    assert configuration["endpointURL"] == "https://minio.example.org:9000"
+    assert configuration["endpointCA"] == {"name": "minio-ca", "key": "ca.crt"}
+    assert configuration["data"]["encryption"] == configuration["wal"]["encryption"] == "AES256"
+    assert "additionalCommandArgs" not in configuration["data"]
+    assert {"name": "AWS_REQUEST_CHECKSUM_CALCULATION", "value": "when_required"} in made[
+        "instanceSidecarConfiguration"
+    ]["env"]
+
+
+def test_credentials_are_references_or_a_role_and_never_both() -> None:
+    keys = backup.object_store(args())["spec"]["configuration"]["s3Credentials"]
+    assert keys["accessKeyId"] == {"name": "main-backup-writer", "key": "ACCESS_KEY_ID"}
+    role = VARIANTS["roles"]()
+    assert backup.object_store(role)["spec"]["configuration"]["s3Credentials"] == {"inheritFromIAMRole": True}
+    assert spec(role)["serviceAccountTemplate"]["metadata"]["annotations"] == {
+        "eks.amazonaws.com/role-arn": ROLES.writer_role
+    }
+    assert secrets.other_secrets(role) == {}
+    assert "serviceAccountTemplate" not in spec(args())
+
+
+def test_the_schedule_goes_through_the_plugin_and_owns_its_backups() -> None:
+    assert backup.scheduled_backup(args())["spec"] == {
+        "cluster": {"name": "main"},
+        "schedule": "0 0 2 * * *",
+        "immediate": True,
+        "method": "plugin",
+        "pluginConfiguration": {"name": "barman-cloud.cloudnative-pg.io"},
+        "target": "prefer-standby",
+        "backupOwnerReference": "self",
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (BackupTarget(), "region and KMS key"),
+        (BackupTarget(region="eu-central-1"), "region and KMS key"),
+        (BackupTarget("eu-central-1", KEY, "--x", writer_role="arn:x"), "for neither"),
+    ],
+)
+def test_a_target_that_does_not_fit_is_refused(target: BackupTarget, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        args(target=target)
+
+
+def test_without_roles_the_entries_with_keys_must_be_named() -> None:
+    with pytest.raises(UserError, match=r"secrets\.backup_writer"):
+        args(("secrets.backup_reader", None))
+    args(("secrets.backup_reader", None), ("secrets.backup_writer", None), target=ROLES)
+
+
+# ── poolers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def poolers(made: CnpgSharedClusterArgs) -> dict[str, dict[str, Any]]:
+    return {application.name: pooler.pooler(application)["spec"] for application in made.applications}
+
+
+def test_a_pooler_lets_its_role_into_its_database_over_tls_and_nobody_anything_else() -> None:
+    rules = poolers(args())["shop"]["pgbouncer"]["pg_hba"]
+    assert rules == [
+        "hostssl shop shop 0.0.0.0/0 scram-sha-256",
+        "hostssl shop shop ::/0 scram-sha-256",
+        "host all all 0.0.0.0/0 reject",
+        "host all all ::/0 reject",
+    ]
+
+
+def test_pgbouncers_parameters_are_text_and_bound_the_server_connections() -> None:
+    transaction, session = (made["pgbouncer"]["parameters"] for made in poolers(args()).values())
+    assert transaction == {
+        "max_client_conn": "300",
+        "default_pool_size": "5",
+        "min_pool_size": "2",
+        "reserve_pool_size": "1",
+        "max_db_connections": "6",
+        "max_prepared_statements": "200",
+        "client_tls_sslmode": "require",
+        "server_tls_sslmode": "verify-ca",
+    }
+    assert session["max_db_connections"] == "10"
+    assert "max_prepared_statements" not in session
+
+
+def test_a_rollout_never_needs_a_further_node() -> None:
+    for application, made in poolers(args()).items():
+        assert made["deploymentStrategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+        template = made["template"]["spec"]
+        [term] = template["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        assert term["labelSelector"]["matchLabels"] == {"cnpg.io/poolerName": f"{application}-pooler"}
+        [container] = template["containers"]
+        assert container["name"] == "pgbouncer"
+        assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_only_a_pooler_with_remote_clients_has_a_global_service() -> None:
+    made = poolers(args())
+    assert made["shop"]["serviceTemplate"]["metadata"]["annotations"]["service.cilium.io/global"] == "true"
+    assert "serviceTemplate" not in made["single-sign-on"]
+
+
+def test_a_pooler_says_whom_it_is_for() -> None:
+    [shop, _] = (pooler.pooler(application)["metadata"] for application in args().applications)
+    assert json.loads(shop["annotations"][annotations.CLIENTS]) == {"this": ["shop"], "apps": ["web"]}
+    assert json.loads(shop["annotations"][annotations.OPERATOR]) == {"namespace": "cnpg-system", "version": "1.30.0"}
+
+
+def test_every_pooler_has_a_budget_unless_it_is_alone() -> None:
+    shop, sso = args(("applications.shop.instances", 1)).applications
+    assert pooler.budget(shop) is None
+    made = pooler.budget(sso)
+    assert made is not None
+    assert made["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": {"cnpg.io/poolerName": "single-sign-on-pooler"}},
+    }
+
+
+# ── validation, monitoring, contract ─────────────────────────────────────────────────────────────────────────────────
+
+
+def container(made: CnpgSharedClusterArgs) -> dict[str, Any]:
+    [one] = pod(made)["containers"]
+    return dict(one)
+
+
+def pod(made: CnpgSharedClusterArgs) -> dict[str, Any]:
+    return dict(validation.cron_job(made)["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+
+
+def test_the_validator_is_unprivileged_and_can_only_read() -> None:
+    made = pod(args())
+    one = container(args())
+    assert made["securityContext"]["runAsNonRoot"] is True
+    assert made["automountServiceAccountToken"] is False
+    assert one["securityContext"]["readOnlyRootFilesystem"] is True
+    assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert one["securityContext"]["allowPrivilegeEscalation"] is False
+    assert one["securityContext"]["runAsUser"] == 26
+    assert one["image"] == "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.14.0"
+    assert one["command"][0] == "/venv/bin/python"
+    used = {item["valueFrom"]["secretKeyRef"]["name"] for item in one["env"] if "valueFrom" in item}
+    assert used == {"main-backup-reader"}
+    writable = [mount["mountPath"] for mount in one["volumeMounts"] if not mount.get("readOnly")]
+    assert writable == ["/tmp"]
+
+
+def test_the_validator_knows_what_to_expect() -> None:
+    values = {item["name"]: item["value"] for item in container(args())["env"] if "value" in item}
+    assert values == {
+        "BACKUP_BUCKET": "backups",
+        "BACKUP_ARCHIVE": "main/main",
+        "MAX_BACKUP_AGE_SECONDS": "93600",
+        "MAX_WAL_AGE_SECONDS": "900",
+        "EXPECTED_ENCRYPTION": "aws:kms",
+        "EXPECTED_KMS_KEY": KEY,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+
+
+def test_the_validator_runs_in_utc_one_at_a_time() -> None:
+    made = validation.cron_job(args())["spec"]
+    assert (made["timeZone"], made["concurrencyPolicy"], made["schedule"]) == ("Etc/UTC", "Forbid", "0 3 * * *")
+
+
+def test_the_validator_takes_the_readers_role() -> None:
+    made = VARIANTS["roles"]()
+    account = validation.service_account(made)["metadata"]["annotations"]
+    assert account == {"eks.amazonaws.com/role-arn": ROLES.reader_role}
+    assert not [item for item in container(made)["env"] if "valueFrom" in item]
+
+
+def test_the_validator_trusts_an_own_stores_authority_without_seeing_its_key() -> None:
+    [authority] = [volume for volume in pod(on_own_store())["volumes"] if volume["name"] == "ca"]
+    assert authority["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+    values = {item["name"]: item.get("value") for item in container(on_own_store())["env"]}
+    assert values["AWS_CA_BUNDLE"] == "/opt/seawall-ca/ca.crt"
+    assert "EXPECTED_KMS_KEY" not in values
+
+
+def test_scrapes_select_instances_and_poolers_apart() -> None:
+    selectors = {
+        purpose: made["spec"]["selector"]["matchLabels"] for purpose, made in monitoring.scrapes(args()).items()
+    }
+    assert selectors == {
+        "instances": {"cnpg.io/cluster": "main", "cnpg.io/podRole": "instance"},
+        "poolers": {"cnpg.io/cluster": "main", "cnpg.io/podRole": "pooler"},
+    }
+
+
+def test_backup_alerts_ask_the_plugin_and_follow_the_settings() -> None:
+    rules = monitoring.rules(args(("validation.max_backup_age", "30h")))["spec"]["groups"][0]["rules"]
+    alerts = {rule["alert"]: rule["expr"] for rule in rules}
+    assert "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp" in alerts["CnpgBackupTooOld"]
+    assert alerts["CnpgBackupTooOld"].endswith(f"> {30 * 3600}")
+    assert not any("cnpg_collector_last_available_backup" in expression for expression in alerts.values())
+    assert alerts["CnpgConnectionsHigh"].endswith("> 180")
+    assert (
+        'absent(kube_cronjob_status_last_successful_time{namespace="databases",cronjob="main-validation"})'
+        in (alerts["CnpgBackupNotValidated"])
+    )
+    assert f"> {25 * 3600} or" in alerts["CnpgBackupNotValidated"]
+    for name in ("main-role-shop", "main-role-single-sign-on", "main-backup-writer", "main-backup-reader"):
+        assert name in alerts["CnpgSecretNotSynced"]
+    assert len(alerts) == len(rules) == 15
+
+
+def test_the_contract_says_how_to_connect_and_holds_no_secret() -> None:
+    assert contract(args())["shop"] == {
+        "host": "shop-pooler.databases.svc.cluster.local",
+        "port": 5432,
+        "database": "shop",
+        "role": "shop",
+        "poolMode": "transaction",
+        "tlsMode": "verify-full",
+        "caSecret": "databases/main-ca",
+        "caKey": "ca.crt",
+        "secretPath": "db/shop",
+        "clients": {"apps": ["web"], "this": ["shop"]},
+    }
+    host = contract(args())["shop"]["host"]
+    assert host in spec(args())["certificates"]["serverAltDNSNames"]
+
+
+def test_the_key_is_a_field_of_its_own_wherever_it_appears() -> None:
+    class Unknown(str):
+        """Stands for an output of the engine: it must never be part of another text."""
+
+        def __format__(self, spec: str) -> str:
+            raise AssertionError("an output was put into a text")
+
+        def __str__(self) -> str:
+            raise AssertionError("an output was put into a text")
+
+    target = BackupTarget("eu-central-1", Unknown("key"), Unknown("argument"))
+    assert objects(args(target=target))
+    assert AWS_TARGET.key == KEY

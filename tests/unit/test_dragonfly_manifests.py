@@ -1,0 +1,172 @@
+"""The objects of a Dragonfly instance: what the CR says, and that every object fits its CRD."""
+
+import json
+from typing import Any
+
+import pytest
+from dragonfly_samples import args, generic
+from schemas import validate
+
+from seawall.components.dragonfly import manifests, monitoring, network
+from seawall.components.dragonfly.args import DragonflyClusterArgs
+from seawall.errors import UserError
+from seawall.operators import annotations
+from seawall.operators.dragonfly import forbidden_args
+
+VARIANTS = {
+    "cache": lambda: args(),
+    "queue": lambda: args("queue", purpose="queue", global_service=None, clients={"this": ["gitlab"]}),
+    "no snapshot": lambda: args(snapshot=None),
+    "zones": lambda: args(platform={"nodes": {"count": 4, "zones": ["a", "b", "c"]}}),
+    "flags": lambda: args(flags={"default_lua_flags": "allow-undeclared-keys", "cluster_mode": "emulated"}),
+    "generic": generic,
+}
+
+
+def objects(made: DragonflyClusterArgs) -> list[dict[str, Any]]:
+    return [
+        manifests.dragonfly(made),
+        manifests.auth(made),
+        network.network_policy(made),
+        monitoring.scrape(made),
+        monitoring.rules(made),
+    ]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_object_fits_its_crd(variant: str) -> None:
+    for manifest in objects(VARIANTS[variant]()):
+        if manifest["kind"] != "NetworkPolicy":
+            validate(manifest)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_object_is_ours_and_in_the_namespace(variant: str) -> None:
+    for manifest in objects(VARIANTS[variant]()):
+        assert manifest["metadata"]["labels"][annotations.MANAGED_BY_LABEL] == annotations.MANAGED_BY
+        assert manifest["metadata"]["namespace"] == "dragonfly-system"
+
+
+def test_the_budget_is_in_the_resource() -> None:
+    spec = manifests.dragonfly(args())["spec"]
+    assert spec["pdb"] == {"minAvailable": 2}
+    assert spec["enableReplicationReadinessGate"] is True
+    assert manifests.dragonfly(args(replicas=2))["spec"]["pdb"] == {"minAvailable": 1}
+    assert manifests.dragonfly(args(replicas=5, min_available=3))["spec"]["pdb"] == {"minAvailable": 3}
+
+
+def test_the_operators_own_policy_is_off() -> None:
+    assert manifests.dragonfly(args())["spec"]["networkPolicyEnabled"] is False
+
+
+@pytest.mark.parametrize("version", ["1.1.11", "1.4.0", "9.9.9"])
+def test_an_operator_that_cannot_take_the_budget_is_refused(version: str) -> None:
+    with pytest.raises(UserError, match=version):
+        manifests.dragonfly(args(version=version))
+
+
+def test_no_two_pods_share_a_node() -> None:
+    spec = manifests.dragonfly(args())["spec"]
+    assert spec["affinity"] == {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"labelSelector": {"matchLabels": {"app": "dragonfly"}}, "topologyKey": "kubernetes.io/hostname"}
+            ]
+        }
+    }
+    assert "topologySpreadConstraints" not in spec
+
+
+def test_zones_are_spread_over_only_where_there_are_zones() -> None:
+    [spread] = manifests.dragonfly(VARIANTS["zones"]())["spec"]["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+    assert spread["labelSelector"] == {"matchLabels": {"app": "dragonfly"}}
+
+
+def test_the_pods_are_hardened() -> None:
+    spec = manifests.dragonfly(args())["spec"]
+    assert spec["podSecurityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 999,
+        "runAsGroup": 999,
+        "fsGroup": 999,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = spec["containerSecurityContext"]
+    assert container["allowPrivilegeEscalation"] is False
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["capabilities"] == {"drop": ["ALL"]}
+    assert (container["runAsUser"], container["runAsGroup"]) == (999, 999)
+
+
+def test_the_arguments() -> None:
+    made = manifests.arguments(VARIANTS["flags"]())
+    assert made == [
+        "--maxmemory=1610612736",
+        "--proactor_threads=2",
+        "--cache_mode=true",
+        "--version_check=false",
+        "--dbfilename=dump",
+        "--default_lua_flags=allow-undeclared-keys",
+        "--cluster_mode=emulated",
+    ]
+    assert forbidden_args(made) == {}
+
+
+def test_a_queue_never_evicts_and_a_cache_does() -> None:
+    assert "--cache_mode=false" in manifests.arguments(VARIANTS["queue"]())
+    assert "--cache_mode=true" in manifests.arguments(args())
+
+
+def test_without_a_volume_nothing_is_written() -> None:
+    made = VARIANTS["no snapshot"]()
+    assert "--dbfilename=" in manifests.arguments(made)
+    assert "snapshot" not in manifests.dragonfly(made)["spec"]
+
+
+def test_further_arguments_come_last() -> None:
+    assert manifests.arguments(args(args=["--hz=50"]))[-1] == "--hz=50"
+
+
+def test_threads_follow_the_cpu_limit() -> None:
+    resources = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"cpu": "500m", "memory": "2Gi"}}
+    assert "--proactor_threads=1" in manifests.arguments(args(resources=resources))
+    assert "--proactor_threads=1" in manifests.arguments(args(threads=1))
+
+
+def test_the_password_comes_from_the_secret_that_external_secrets_fills() -> None:
+    made = args()
+    reference = manifests.dragonfly(made)["spec"]["authentication"]["passwordFromSecret"]
+    spec = manifests.auth(made)["spec"]
+    assert reference == {"name": spec["target"]["name"], "key": spec["data"][0]["secretKey"]}
+    assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "onepassword"}
+    assert spec["data"][0]["remoteRef"] == {"key": "infra/dragonfly", "property": "password"}
+    assert spec["target"]["creationPolicy"] == "Owner"
+    assert spec["target"]["deletionPolicy"] == "Retain"
+
+
+def test_snapshots_go_to_a_claim() -> None:
+    snapshot = manifests.dragonfly(args())["spec"]["snapshot"]
+    assert snapshot["cron"] == "0 */6 * * *"
+    claim = snapshot["persistentVolumeClaimSpec"]
+    assert claim["storageClassName"] == "local"
+    assert claim["resources"] == {"requests": {"storage": "10Gi"}}
+
+
+def test_the_service_is_global_where_other_clusters_use_it() -> None:
+    service = manifests.dragonfly(args())["spec"]["serviceSpec"]
+    assert service["name"] == "dragonfly-global"
+    assert service["annotations"]["service.cilium.io/global"] == "true"
+    assert "serviceSpec" not in manifests.dragonfly(VARIANTS["queue"]())["spec"]
+    assert args().host == "dragonfly-global.dragonfly-system.svc.cluster.local"
+    assert VARIANTS["queue"]().host == "queue.dragonfly-system.svc.cluster.local"
+
+
+def test_the_intention_is_written_on_the_resource() -> None:
+    noted = manifests.dragonfly(args())["metadata"]["annotations"]
+    assert noted[annotations.CLIENTS] == '{"apps":["gitlab-system"],"this":["harbor"]}'
+    assert json.loads(noted[annotations.PLATFORM]) == {"cluster": "infra", "cni": "cilium", "cni_version": "1.18"}
+    assert json.loads(noted[annotations.OPERATOR]) == {"namespace": "dragonfly-operator-system", "version": "1.6.1"}
+    assert json.loads(noted[annotations.SCRAPER])["namespace"] == "observability"
+    assert noted["pulumi.com/waitFor"] == "jsonpath={.status.phase}=Ready"

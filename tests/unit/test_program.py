@@ -1,0 +1,188 @@
+"""The program as the engine runs it: both stacks, with the SDK's mocks in the place of engine and providers."""
+
+import json
+import runpy
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+from recorder import Recorder, run
+from schemas import has_crd, validate
+from stack_samples import CHECKOUT, changed
+
+from seawall.operators.annotations import MANAGED_BY, MANAGED_BY_LABEL
+
+PROGRAM = CHECKOUT / "__main__.py"
+STACKS = ("infra", "sandbox")
+
+
+def engine_config(config: dict[str, Any]) -> dict[str, str]:
+    """The configuration as the engine hands it to a program: text, JSON for everything that is not."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+def program() -> None:
+    runpy.run_path(str(PROGRAM), run_name="__main__")
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Callable[[str], Recorder]:
+    done: dict[str, Recorder] = {}
+
+    def get(stack: str) -> Recorder:
+        if stack not in done:
+            done[stack] = run(program, config=engine_config(changed(stack=stack)), stack=stack)
+        return done[stack]
+
+    return get
+
+
+def manifests(recorder: Recorder) -> dict[str, dict[str, Any]]:
+    return {
+        name: recorder.inputs(name)
+        for name, request in recorder.requests.items()
+        if request.type.startswith("kubernetes:")
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_resource_goes_through_an_explicit_provider(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded(stack)
+    for name, request in recorder.requests.items():
+        if request.custom and not request.type.startswith("pulumi:"):
+            assert "pulumi:providers:" in request.provider, name
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_providers_name_one_context_and_one_account(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded(stack)
+    assert recorder.of_type("pulumi:providers:kubernetes") == {"kubernetes"}
+    assert recorder.of_type("pulumi:providers:aws") == {"aws"}
+    kubernetes, aws = recorder.inputs("kubernetes"), recorder.inputs("aws")
+    assert kubernetes["context"] == {"infra": "infra", "sandbox": "seawall-sandbox"}[stack]
+    assert json.loads(kubernetes["enableServerSideApply"]) is True
+    assert json.loads(aws["allowedAccountIds"]) == ["123456789012"]
+    assert aws["region"] == "eu-central-1"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_object_is_complete_and_marked_as_ours(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    made = manifests(recorded(stack))
+    assert made
+    keys = set()
+    for name, manifest in made.items():
+        assert manifest["metadata"]["labels"][MANAGED_BY_LABEL] == MANAGED_BY, name
+        assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"], name
+        keys.add((manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"]))
+    assert len(keys) == len(made), "two resources are the same object"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_custom_resource_fits_its_crd(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    for manifest in manifests(recorded(stack)).values():
+        if has_crd(manifest):
+            validate(whole_numbers(manifest))
+
+
+def whole_numbers(value: Any) -> Any:
+    """The mocks turn every number into a float, as the engine's wire does; a provider turns whole ones back."""
+    if isinstance(value, dict):
+        return {key: whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_namespaces_are_made_once_restricted_and_first(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded(stack)
+    made = manifests(recorder)
+    namespaces = {m["metadata"]["name"]: name for name, m in made.items() if m["kind"] == "Namespace"}
+    for name in namespaces.values():
+        labels = made[name]["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert labels["pod-security.kubernetes.io/warn"] == "restricted"
+        assert labels["pod-security.kubernetes.io/audit"] == "restricted"
+    for name, manifest in made.items():
+        namespace = manifest["metadata"].get("namespace")
+        if namespace in namespaces:
+            assert namespaces[namespace] in recorder.needs(name), f"{name} does not wait for its namespace"
+
+
+def test_infra_has_what_the_input_asks_for(recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded("infra")
+    kinds = [(m["kind"], m["metadata"]["name"]) for m in manifests(recorder).values()]
+    assert recorder.of_type("seawall:data:DragonflyCluster") == {"dragonfly", "dragonfly-queue"}
+    assert recorder.of_type("seawall:data:CnpgSharedCluster") == {"shared-postgres"}
+    assert recorder.of_type("seawall:data:BackupBucket") == {"monosense-cnpg"}
+    assert {name for kind, name in kinds if kind == "Namespace"} == {
+        "dragonfly-system",
+        "databases",
+        "databases-drill",
+    }
+    assert {name for kind, name in kinds if kind == "Pooler"} == {
+        "harbor-pooler",
+        "gitlab-pooler",
+        "synergyflow-pooler",
+        "keycloak-pooler",
+    }
+    assert not any(kind == "NetworkPolicy" for kind, _ in kinds), "the dialect follows the CNI"
+
+
+def test_sandbox_can_be_destroyed_and_infra_keeps_its_data(recorded: Callable[[str], Recorder]) -> None:
+    def protected(stack: str) -> set[str]:
+        return {name for name, request in recorded(stack).requests.items() if request.protect}
+
+    assert protected("sandbox") == set()
+    assert {"namespace-databases", "shared-postgres-cluster"} <= protected("infra")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_same_settings_give_the_same_program(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    again = run(program, config=engine_config(changed(stack=stack)), stack=stack)
+    first = recorded(stack)
+    assert {n: r.object for n, r in again.requests.items()} == {n: r.object for n, r in first.requests.items()}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_components_register_their_outputs_once(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded(stack)
+    components = {name for name, request in recorder.requests.items() if not request.custom}
+    registered = [urn.split("::")[-1] for urn, _ in recorder.outputs if "pulumi:pulumi:Stack::" not in urn]
+    assert sorted(registered) == sorted(components)
+
+
+def refused(config: dict[str, Any], **options: Any) -> str:
+    with pytest.raises(pulumi.RunError) as caught:
+        run(program, config={**engine_config(config), **options})
+    return str(caught.value)
+
+
+def test_a_mistake_in_the_settings_stops_the_program_before_anything_is_registered() -> None:
+    config = engine_config(changed(("dragonfly.clusters.dragonfly.min_available", 3)))
+    seen: list[Recorder] = []
+
+    def wrapped() -> None:
+        seen.append(pulumi.runtime.settings.SETTINGS.monitor)
+        program()
+
+    with pytest.raises(pulumi.RunError, match=r"min_available = 3: must be 2 of 3 replicas.*\[DFLY-OPS-001\]"):
+        run(wrapped, config=config)
+    assert seen[0].requests == {}
+
+
+def test_default_providers_must_be_off() -> None:
+    config = changed()
+    del config["pulumi:disable-default-providers"]
+    assert 'must be ["*"]' in refused(config)
+    assert 'must be ["*"]' in refused({**config, "pulumi:disable-default-providers": ["aws"]})
+
+
+def test_an_encrypted_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", '["seawall:dragonfly", "other:thing"]')
+    assert "seawall:dragonfly must not be encrypted" in refused(changed())
+
+
+def test_a_key_that_nobody_reads_is_refused() -> None:
+    assert "did you mean `dragonfly`?" in refused({**changed(), "seawall:dragonflies": {}})
