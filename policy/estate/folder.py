@@ -1,0 +1,267 @@
+"""The door for YAML: a folder, one file, or text from standard input, into the estate.
+
+Anybody's files: several documents, `List` objects, JSON, other tools' files among them. What is not a Kubernetes object
+is counted and left out; what cannot be read is a problem of its own, and the rest is read all the same.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import yaml
+
+from seawall.policy.estate.building import kube_object
+from seawall.policy.estate.model import KubeObject, Origin
+
+SUFFIXES = (".yaml", ".yml", ".json")
+MAX_BYTES = 32 * 1024 * 1024
+"""A larger file is not read. All manifests of a large platform are a few MiB."""
+MAX_NODES = 2_000_000
+"""A document with more values, aliases written out, is taken for an attack and not read."""
+MAX_DEPTH = 200
+"""No Kubernetes object is nested deeper."""
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
+_MAX_LIST_DEPTH = 5
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file, or a document in it, that could not be read."""
+
+    file: str
+    line: int | None
+    why: str
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass
+class Reading:
+    """Everything that came through the door."""
+
+    objects: list[KubeObject] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    files: int = 0
+    """Files that were read, whether or not they held objects."""
+    not_kubernetes: int = 0
+    """Documents that are no Kubernetes objects (values files, kustomizations without objects, …)."""
+
+
+def read_folder(root: Path) -> Reading:
+    """Every YAML and JSON file under a folder, in the order of their paths; hidden folders and links are left out."""
+    reading = Reading()
+    for path in _files(root):
+        _read_file(path, str(path), reading)
+    return reading
+
+
+def read_file(path: Path) -> Reading:
+    """One file, whatever its suffix."""
+    reading = Reading()
+    _read_file(path, str(path), reading)
+    return reading
+
+
+def read_text(text: str | bytes, name: str) -> Reading:
+    """One text, as from standard input; `name` stands for the file in messages."""
+    reading = Reading()
+    _read_documents(text.encode() if isinstance(text, str) else text, name, reading)
+    return reading
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
+        for name in sorted(names):
+            if name.endswith(SUFFIXES):
+                yield Path(folder, name)
+
+
+def _read_file(path: Path, name: str, reading: Reading) -> None:
+    try:
+        if not path.is_file():
+            reading.unreadable.append(Unreadable(name, None, "not a regular file"))
+            return
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            why = f"{size // 1024 // 1024} MiB is more than the {MAX_BYTES // 1024 // 1024} MiB that are read"
+            reading.unreadable.append(Unreadable(name, None, why))
+            return
+        content = path.read_bytes()
+    except OSError as problem:
+        reading.unreadable.append(Unreadable(name, None, problem.strerror or type(problem).__name__))
+        return
+    _read_documents(content, name, reading)
+
+
+def _read_documents(content: bytes, name: str, reading: Reading) -> None:
+    reading.files += 1
+    aliases = re.search(rb"[\s\[{,:]\*\S", content) is not None
+    index = 0
+    try:
+        loader = _Loader(content)
+        try:
+            while loader.check_node():
+                node = cast(yaml.Node, loader.get_node())
+                if aliases and _too_large(node):
+                    why = "its aliases expand to more than is read, or refer to themselves"
+                    reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
+                    return
+                _add(loader.construct_document(node), node, _Document(name, content, index), (), reading)
+                index += 1
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as problem:
+        reading.unreadable.append(_syntax(problem, content, name))
+    except RecursionError:
+        reading.unreadable.append(Unreadable(name, None, "nested too deeply"))
+    except (ValueError, OverflowError, TypeError) as problem:  # a value that YAML allows and Python cannot hold
+        reading.unreadable.append(Unreadable(name, None, f"a value cannot be read ({type(problem).__name__})"))
+
+
+class _Document(NamedTuple):
+    """A document of a file, to find lines in once more."""
+
+    file: str
+    content: bytes
+    number: int
+
+
+def _add(value: Any, node: Any, document: _Document, inside: tuple[str | int, ...], reading: Reading) -> None:
+    """The objects of one document; a `List` holds more. `inside` leads from the document to the value."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        reading.not_kubernetes += 1
+        return
+    items = value.get("items")
+    if (
+        isinstance(items, Sequence)
+        and str(value.get("kind", "")).endswith("List")
+        and len(inside) < _MAX_LIST_DEPTH * 2
+    ):
+        nodes = _child(node, "items")
+        for place, item in enumerate(items):
+            _add(item, _child(nodes, place), document, (*inside, "items", place), reading)
+        return
+    line = node.start_mark.line + 1 if node is not None else None
+    thing = kube_object(value, Origin(file=document.file, line=line, locate=_locator(document, inside)))
+    if thing is None:
+        reading.not_kubernetes += 1
+    else:
+        reading.objects.append(thing)
+
+
+def _locator(document: _Document, inside: tuple[str | int, ...]) -> Callable[[tuple[str, ...]], int | None]:
+    """Finds lines by composing the file once more: only findings pay for it."""
+
+    def locate(path: tuple[str, ...]) -> int | None:
+        node = _compose(document)
+        line = None
+        for key in (*inside, *path):
+            node = _child(node, key)
+            if node is None:
+                return line
+            line = cast(int, node.start_mark.line) + 1
+        return line
+
+    return locate
+
+
+@lru_cache(maxsize=8)
+def _compose(document: _Document) -> Any:
+    """The node of a document; the last few are kept, because findings come in groups."""
+    loader = _Loader(document.content)
+    try:
+        for _ in range(document.number):
+            loader.check_node()
+            loader.get_node()
+        return loader.get_node() if loader.check_node() else None
+    except yaml.YAMLError:
+        return None
+    finally:
+        loader.dispose()
+
+
+def _child(node: Any, key: str | int) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if name.value == str(key):
+                return value
+    elif isinstance(node, yaml.SequenceNode):
+        place = key if isinstance(key, int) else int(key[1:-1]) if re.fullmatch(r"\[[0-9]+\]", key) else -1
+        if 0 <= place < len(node.value):
+            return node.value[place]
+    return None
+
+
+def _too_large(root: Any) -> bool:
+    """Whether a document with aliases expands beyond `MAX_NODES`, or contains itself."""
+    sizes: dict[int, int] = {}
+    on_the_way: set[int] = set()
+    stack: list[tuple[Any, bool]] = [(root, False)]
+    while stack:
+        node, children_done = stack.pop()
+        children = _children(node)
+        if children_done:
+            on_the_way.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes.get(id(child), 1) for child in children)
+            if sizes[id(node)] > MAX_NODES:
+                return True
+        elif id(node) in on_the_way:
+            return True
+        elif id(node) not in sizes:
+            on_the_way.add(id(node))
+            stack.append((node, True))
+            stack += [(child, False) for child in children]
+    return False
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _syntax(problem: yaml.YAMLError, content: bytes, name: str) -> Unreadable:
+    mark = getattr(problem, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else None
+    why = getattr(problem, "problem", None) or str(problem).splitlines()[0]
+    if isinstance(problem, yaml.composer.ComposerError) and line is None:
+        return Unreadable(name, None, why)
+    if b"{{" in content:
+        why = f"{why} (a template? render it first, as with `helm template`)"
+    return Unreadable(name, line, f"not valid YAML: {why}")
+
+
+class _Loader(yaml.CSafeLoader):
+    """The safe loader in C, with values as Kubernetes reads them: dates stay texts.
+
+    The C parser recurses without a limit and ends the process when the stack is full, so the depth is counted in the
+    two methods that it calls on the way into a node and out of it.
+    """
+
+    depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Called on the way into a node."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels")
+
+    def ascend_resolver(self) -> None:
+        """Called on the way out of a node."""
+        self.depth -= 1
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("timestamp", "value")]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}

@@ -1,0 +1,158 @@
+"""Reading values that anybody may have written, and that a preview may not know yet.
+
+Rules never touch raw dictionaries: they read through a `View`, which says where a value stands, and raises when the
+value is unknown or of the wrong type. So neither can pass as "absent" or as "fine".
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+
+class _Unknown:
+    """The value of a property that is not known during a preview."""
+
+    def __repr__(self) -> str:
+        return "(not known yet)"
+
+
+UNKNOWN: Final = _Unknown()
+"""Stands for a value that another resource, or the cluster, will make. Nothing may be concluded from it."""
+
+
+class CannotEvaluateError(Exception):
+    """A rule could not come to a verdict; the text says why, without quoting the value."""
+
+    def __init__(self, why: str, path: tuple[str, ...] = ()) -> None:
+        """`why` is a sentence without a full stop; `path` leads to the field that is to blame."""
+        super().__init__(why)
+        self.why = why
+        self.path = path
+        self.subject: object | None = None
+
+    def about(self, subject: object) -> None:
+        """Notes which object is to blame, unless a reader nearer to it has done so."""
+        if self.subject is None:
+            self.subject = subject
+
+
+class UnknownValueError(CannotEvaluateError):
+    """The verdict depends on a value that is not known yet."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(f"{'.'.join(path) or 'the object'} is not known yet", path)
+
+
+class WrongTypeError(CannotEvaluateError):
+    """The verdict depends on a value that is not of the type that Kubernetes demands."""
+
+    def __init__(self, path: tuple[str, ...], expected: str, found: object) -> None:
+        super().__init__(f"{'.'.join(path) or 'the object'} must be {expected}, not {_kind(found)}", path)
+
+
+class View:
+    """A value inside an object, with the path that leads to it. Absent values are views of None."""
+
+    __slots__ = ("path", "raw")
+
+    def __init__(self, raw: Any, path: tuple[str, ...] = ()) -> None:
+        """`raw` is the plain value, possibly `UNKNOWN`; `path` leads to it from the object's root."""
+        self.raw = raw
+        self.path = path
+
+    def at(self, *keys: str) -> "View":
+        """The value under these keys, one after the other; a view of None when it, or what leads to it, is absent."""
+        value, path = self.raw, self.path
+        for key in keys:
+            if value is UNKNOWN:
+                raise UnknownValueError(path)
+            if value is None:
+                return View(None, (*self.path, *keys))
+            if not isinstance(value, Mapping):
+                raise WrongTypeError(path, "a mapping", value)
+            value, path = value.get(key), (*path, key)
+        return View(value, path)
+
+    @property
+    def known(self) -> bool:
+        """Whether the value itself is known (something deeper inside may still not be)."""
+        return self.raw is not UNKNOWN
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a value. Raises when that is not known."""
+        if self.raw is UNKNOWN:
+            raise UnknownValueError(self.path)
+        return self.raw is not None
+
+    def text(self) -> str | None:
+        """The text, None when absent."""
+        if not self.present:
+            return None
+        if not isinstance(self.raw, str):
+            raise WrongTypeError(self.path, "a text", self.raw)
+        return self.raw
+
+    def integer(self) -> int | None:
+        """The whole number, None when absent."""
+        if not self.present:
+            return None
+        if isinstance(self.raw, bool) or not isinstance(self.raw, int):
+            raise WrongTypeError(self.path, "a whole number", self.raw)
+        return self.raw
+
+    def boolean(self, *, default: bool) -> bool:
+        """The boolean, or the default when absent."""
+        if not self.present:
+            return default
+        if not isinstance(self.raw, bool):
+            raise WrongTypeError(self.path, "true or false", self.raw)
+        return self.raw
+
+    def number_or_text(self) -> int | str | None:
+        """A whole number or a text (ports, percentages), None when absent."""
+        if not self.present:
+            return None
+        if isinstance(self.raw, bool) or not isinstance(self.raw, int | str):
+            raise WrongTypeError(self.path, "a whole number or a text", self.raw)
+        return self.raw
+
+    def items(self) -> list["View"]:
+        """The entries of a list, none when absent."""
+        if not self.present:
+            return []
+        if not isinstance(self.raw, Sequence) or isinstance(self.raw, str | bytes):
+            raise WrongTypeError(self.path, "a list", self.raw)
+        return [View(value, (*self.path, f"[{index}]")) for index, value in enumerate(self.raw)]
+
+    def keys(self) -> list[str]:
+        """The keys of a mapping, none when absent."""
+        if not self.present:
+            return []
+        if not isinstance(self.raw, Mapping):
+            raise WrongTypeError(self.path, "a mapping", self.raw)
+        return [str(key) for key in self.raw]
+
+    def entries(self) -> Iterator[tuple[str, "View"]]:
+        """The keys and values of a mapping, none when absent."""
+        for key in self.keys():
+            yield key, self.at(key)
+
+    def texts(self) -> dict[str, str]:
+        """A mapping of texts, as labels and annotations are; empty when absent."""
+        return {key: value.text() or "" for key, value in self.entries()}
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, Sequence):
+        return "a list"
+    return f"a {type(value).__name__}"

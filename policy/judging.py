@@ -1,0 +1,112 @@
+"""Rules over an estate: each rule on each object contained, so that one failure hides nothing and passes nothing."""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
+from seawall.policy.findings import Finding, Outcome, Rule, Violation
+from seawall.policy.rules import load
+
+
+def judge(estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool = False) -> list[Finding]:
+    """Every finding of these rules (all, when none are given) over an estate, the worst first.
+
+    In a preview, a verdict that waits for another resource of the same stack is deferred; anywhere else an unknown
+    value is a rule that could not be evaluated.
+    """
+    findings: list[Finding] = []
+    for rule in load() if rules is None else rules:
+        for kind in rule.kinds:
+            for subject in estate.of(kind):
+                findings += _judge_one(rule, subject, estate, preview)
+    return sorted(findings, key=_order)
+
+
+def judge_alone(subject: KubeObject, rules: Sequence[Rule] | None = None) -> list[Finding]:
+    """What can be said of one object before the rest is known. Values that are not known yet are left to `judge`."""
+    findings: list[Finding] = []
+    for rule in load() if rules is None else rules:
+        if rule.alone is not None and subject.group_kind in rule.kinds:
+            findings += _contained(rule, subject, partial(rule.alone, subject), preview=False, await_unknown=True)
+    return sorted(findings, key=_order)
+
+
+def _judge_one(rule: Rule, subject: KubeObject, estate: Estate, preview: bool) -> Iterator[Finding]:
+    if rule.alone is not None:
+        yield from _contained(rule, subject, partial(rule.alone, subject), preview=preview)
+    if rule.together is not None:
+        yield from _contained(rule, subject, partial(rule.together, subject, estate), preview=preview)
+
+
+def _contained(
+    rule: Rule,
+    subject: KubeObject,
+    check: Callable[[], Iterable[Violation]],
+    *,
+    preview: bool,
+    await_unknown: bool = False,
+) -> Iterator[Finding]:
+    try:
+        violations = list(check())
+    except CannotEvaluateError as problem:
+        if not (await_unknown and isinstance(problem, UnknownValueError)):
+            yield _undecided(rule, subject, problem, preview)
+        return
+    except Exception as bug:  # whatever a rule runs into, it must neither pass nor end the analysis
+        yield Finding(
+            rule,
+            Outcome.NOT_EVALUATED,
+            subject,
+            f"the rule failed with {type(bug).__name__} at {_place(bug)}",
+            "This is a defect of the rule: report it with the object that it failed on.",
+        )
+        return
+    for violation in violations:
+        yield Finding(
+            rule,
+            Outcome.VIOLATED,
+            subject,
+            violation.message,
+            violation.mend,
+            violation.path,
+            violation.about,
+            violation.facts,
+        )
+
+
+def _undecided(rule: Rule, subject: KubeObject, problem: CannotEvaluateError, preview: bool) -> Finding:
+    blamed = problem.subject if isinstance(problem.subject, KubeObject) else subject
+    where = "" if blamed is subject else f"{blamed.title}: "
+    unknown = isinstance(problem, UnknownValueError)
+    deferred = unknown and preview and bool(problem.path) and problem.path[0] in blamed.origin.awaits
+    if deferred:
+        outcome, mend = (
+            Outcome.DEFERRED,
+            "Nothing to do now: it is judged again, and enforced, when the value is known.",
+        )
+    elif unknown:
+        outcome, mend = Outcome.NOT_EVALUATED, "Give the value in the program instead of reading it from elsewhere."
+    else:
+        outcome, mend = Outcome.NOT_EVALUATED, "Correct the field: as it is, the rule cannot tell what it means."
+    about = None if blamed is subject else blamed
+    return Finding(rule, outcome, subject, f"{where}{problem.why}", mend, problem.path, about)
+
+
+def _place(bug: BaseException) -> str:
+    """File and line of a bug. Its text is never shown: it may quote a value."""
+    frames = traceback.extract_tb(bug.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    outcomes = list(Outcome)
+    return (
+        finding.rule.severity.rank,
+        finding.rule.id,
+        outcomes.index(finding.outcome),
+        finding.subject.title,
+        finding.message,
+    )

@@ -1,0 +1,1 @@
+"""Who may open which port: NetworkPolicy and CiliumNetworkPolicy read into one form."""

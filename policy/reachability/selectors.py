@@ -1,0 +1,96 @@
+"""Label selectors, as Kubernetes and Cilium decide them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from seawall.policy.estate.values import CannotEvaluateError, View
+
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One condition on a label. A `matchLabels` entry is `In` with one value."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels meet the condition, as Kubernetes decides it: `NotIn` holds for an absent label."""
+        match self.operator:
+            case "In":
+                return self.key in labels and labels[self.key] in self.values
+            case "NotIn":
+                return labels.get(self.key) not in self.values
+            case "Exists":
+                return self.key in labels
+            case _:
+                return self.key not in labels
+
+    @property
+    def text(self) -> str:
+        """The condition for a person: `app=cache`, `tier in (a, b)`."""
+        match self.operator:
+            case "In" if len(self.values) == 1:
+                return f"{self.key}={next(iter(self.values))}"
+            case "In":
+                return f"{self.key} in ({', '.join(sorted(self.values))})"
+            case "NotIn":
+                return f"{self.key} not in ({', '.join(sorted(self.values))})"
+            case "Exists":
+                return f"has {self.key}"
+            case _:
+                return f"has no {self.key}"
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Conditions that must all hold. Without any it selects everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Whether it selects everything."""
+        return not self.requirements
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels meet every condition."""
+        return all(requirement.holds(labels) for requirement in self.requirements)
+
+    def demands(self, labels: Mapping[str, str]) -> bool:
+        """Whether only what carries all of these labels can be selected."""
+        return bool(labels) and all(
+            any(r.operator == "In" and r.key == key and r.values == {value} for r in self.requirements)
+            for key, value in labels.items()
+        )
+
+    @property
+    def text(self) -> str:
+        """The conditions for a person."""
+        return ", ".join(requirement.text for requirement in self.requirements) or "everything"
+
+
+EVERYTHING = Selector()
+"""The selector without conditions."""
+
+
+def read(view: View, *, key: Callable[[str], str] = str) -> Selector:
+    """The selector at a view; an absent or empty one selects everything (the caller knows when absent means nothing).
+
+    `key` normalises label keys, as Cilium's `k8s:` prefix needs. Raises `CannotEvaluateError` for what is unreadable.
+    """
+    requirements = [
+        Requirement(key(label), "In", frozenset({value})) for label, value in view.at("matchLabels").texts().items()
+    ]
+    for expression in view.at("matchExpressions").items():
+        label, operator = expression.at("key").text(), expression.at("operator").text()
+        values = frozenset(value.text() or "" for value in expression.at("values").items())
+        if not label or operator not in OPERATORS:
+            raise CannotEvaluateError(
+                f"{'.'.join(expression.path)} is no label condition (operator one of {', '.join(OPERATORS)})",
+                expression.path,
+            )
+        requirements.append(Requirement(key(label), operator, values))
+    return Selector(tuple(requirements))

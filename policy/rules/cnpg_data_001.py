@@ -1,0 +1,120 @@
+"""CNPG-DATA-001: a backup schedule that does not mean what it looks like."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from seawall.operators.cnpg.schedule import Cadence, ScheduleError, decode, from_five_fields, now
+from seawall.policy.estate.model import SCHEDULED_BACKUP, KubeObject
+from seawall.policy.findings import Rule, Violation
+
+RARELY = timedelta(days=8)
+"""A base backup a week is the least: every restore replays all WAL since the last one."""
+OFTEN = timedelta(hours=1)
+"""More often than every hour is taken for a field in the wrong place."""
+
+_PATH = ("spec", "schedule")
+
+
+def check(backup: KubeObject) -> Iterator[Violation]:
+    """A ScheduledBackup whose decoded schedule is refused, has five fields, never fires, or fires absurdly."""
+    if backup.at("spec", "suspend").boolean(default=False):
+        yield Violation(
+            "spec.suspend is true: no backup is made at all",
+            "Remove spec.suspend, or delete the ScheduledBackup when it is not wanted.",
+            ("spec", "suspend"),
+        )
+    schedule = backup.at("spec", "schedule").text()
+    if schedule is None:
+        yield Violation("spec.schedule is missing", 'Give six fields, seconds first: "0 0 2 * * *".', _PATH)
+        return
+    try:
+        cadence = decode(schedule)
+    except ScheduleError as refusal:
+        yield Violation(
+            f'the operator refuses the schedule "{schedule}": {refusal}. No backup is ever made',
+            _advice(schedule),
+            _PATH,
+            facts={"schedule": schedule},
+        )
+        return
+    yield from _judge(cadence)
+
+
+def _judge(cadence: Cadence) -> Iterator[Violation]:
+    start = now()
+    times = cadence.next(start)
+    described = f'"{cadence.schedule}" fires {cadence.text}'
+    facts = {
+        "schedule": cadence.schedule,
+        "meaning": cadence.text,
+        "next": ", ".join(f"{fired:%Y-%m-%dT%H:%M:%SZ}" for fired in times),
+    }
+    upcoming = f" (next: {_listed(times)} UTC)" if times else ""
+    if cadence.given == 5:
+        yield Violation(
+            f"{described}{upcoming}: five fields are read with seconds first{_looks_like(cadence)}",
+            _advice(cadence.schedule),
+            _PATH,
+            facts=facts,
+        )
+        return
+    shortest, longest = cadence.shortest_gap(start), cadence.longest_gap(start)
+    if not times:
+        yield Violation(f"{described}: never in the next 5 years", _advice(cadence.schedule), _PATH, facts=facts)
+    elif shortest is not None and shortest < OFTEN:
+        yield Violation(
+            f"{described}{upcoming}: a base backup every {shortest}, which never lets the previous one finish",
+            'Put the fields in the order second, minute, hour: "0 0 2 * * *" is every day at 02:00.',
+            _PATH,
+            facts=facts,
+        )
+    elif longest is None or longest > RARELY:
+        gap = f"up to {longest.days} days between two base backups" if longest else "once in 5 years"
+        yield Violation(
+            f"{described}{upcoming}: {gap}, and a restore replays all WAL since the last one",
+            "Make a base backup at least every week, better every day.",
+            _PATH,
+            facts=facts,
+        )
+
+
+def _listed(times: tuple[datetime, ...]) -> str:
+    """Times with each day named once: `Mon 23 Nov 07:02:00, 08:02:00, 09:02:00`."""
+    days = groupby(times, key=lambda fired: f"{fired:%a %d %b}")
+    return "; ".join(f"{day} {', '.join(f'{fired:%H:%M:%S}' for fired in fires)}" for day, fires in days)
+
+
+def _looks_like(cadence: Cadence) -> str:
+    """What the writer of five fields most likely meant."""
+    try:
+        meant = decode(from_five_fields(cadence.schedule))
+    except ScheduleError:
+        return ""
+    return f", so this is not {meant.text}"
+
+
+def _advice(schedule: str) -> str:
+    fields = schedule.split()
+    if len(fields) == 5:
+        six = from_five_fields(schedule)
+        try:
+            return f'Put the seconds in front: "{six}" fires {decode(six).text}.'
+        except ScheduleError:
+            pass
+    return 'Give six fields (second minute hour day-of-month month day-of-week): "0 0 2 * * *" is every day at 02:00.'
+
+
+RULE = Rule(
+    id="CNPG-DATA-001",
+    risks=("CNPG-DATA-001",),
+    title="Backup schedule means what it says",
+    score=6,
+    why=(
+        "CloudNativePG reads schedules with seconds first. The five fields of a CronJob are accepted with a warning "
+        "and mean something else: `0 2 * * *` makes a base backup at minute 2 of every hour, or none at all."
+    ),
+    mend="Give six fields, seconds first, and compare the decoded times with what you meant.",
+    kinds=(SCHEDULED_BACKUP,),
+    alone=check,
+)

@@ -1,0 +1,122 @@
+"""`seawall check`: exit codes and what it prints."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from rule_fixtures import DATA
+from typer.testing import CliRunner
+
+from seawall.cli.check import app, judge_source
+from seawall.errors import UserError
+from seawall.policy.findings import Severity
+from seawall.policy.report.machine import to_data
+
+GOOD = DATA / "CNPG-DATA-001" / "success.daily.yaml"
+BAD = DATA / "CNPG-DATA-001" / "failure.five-fields.yaml"
+
+
+def run(*args: object, stdin: str | None = None) -> tuple[int, str]:
+    done = CliRunner(env={"COLUMNS": "120"}).invoke(app, [str(arg) for arg in args], input=stdin)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_nothing_found() -> None:
+    code, output = run(GOOD)
+    assert code == 0
+    assert "✓ CNPG-DATA-001" in output
+    assert "– DFLY-SEC-001" in output, "a rule without objects is no pass"
+    assert "0 findings" in output
+
+
+def test_a_finding_with_place_decoded_schedule_and_mend() -> None:
+    code, output = run(BAD)
+    assert code == 1
+    assert "CNPG-DATA-001 high" in output
+    assert "failure.five-fields.yaml:5" in output
+    assert "at minute 2 of every hour" in output
+    assert '→ Put the seconds in front: "0 0 2 * * *" fires at 02:00:00 every day.' in output
+    assert "Not seen, or assumed:" in output
+    assert "1 finding · 3 rules · 1 object in 1 file" in output
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("critical", 0), ("high", 1), ("low", 1), ("never", 0)])
+def test_fail_on(fail_on: str, code: int) -> None:
+    assert run(BAD, "--fail-on", fail_on)[0] == code
+
+
+def test_standard_input() -> None:
+    code, output = run("-", stdin=BAD.read_text())
+    assert code == 1
+    assert "<stdin>:5" in output
+
+
+def test_a_broken_file_fails_and_the_rest_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [1,\n")
+    (tmp_path / "b.yaml").write_text(BAD.read_text())
+    code, output = run(tmp_path)
+    assert code == 2
+    assert "a.yaml:2 not valid YAML" in output
+    assert "CNPG-DATA-001 high" in output
+    assert "1 unreadable" in output
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ({}, "holds no .yaml, .yml, .json files"),
+        ({"values.yaml": "a: 1"}, "holds no Kubernetes objects (1 files read, 1 documents"),
+    ],
+)
+def test_nothing_to_judge_is_a_mistake(tmp_path: Path, files: dict[str, str], text: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=text.replace("(", r"\(")):
+        judge_source(str(tmp_path))
+
+
+def test_no_such_folder() -> None:
+    with pytest.raises(UserError, match="no such folder or file"):
+        judge_source("does/not/exist")
+
+
+def test_json() -> None:
+    code, _ = run(BAD, "--format", "json")
+    done = CliRunner().invoke(app, [str(BAD), "--format", "json"])
+    data = json.loads(done.output)
+    assert code == data["exit_code"] == 1
+    (finding,) = data["findings"]
+    assert finding["rule"] == "CNPG-DATA-001"
+    assert finding["resource"]["name"] == "daily"
+    assert (finding["line"], finding["path"]) == (5, "spec.schedule")
+    assert finding["facts"]["meaning"] == "at minute 2 of every hour"
+    assert data["tally"]["violated"] == 1
+
+
+def test_fingerprints_do_not_depend_on_where_the_file_lies(tmp_path: Path) -> None:
+    second_budget = (DATA / "DFLY-OPS-001" / "failure.second-budget.yaml").read_text()
+    (tmp_path / "moved.yaml").write_text(f"# pushed down\n\n{second_budget}")
+    there = to_data(judge_source(str(tmp_path)), fail_on=Severity.HIGH)["findings"]
+    here = to_data(judge_source(str(DATA / "DFLY-OPS-001" / "failure.second-budget.yaml")), fail_on=None)["findings"]
+    assert [f["fingerprint"] for f in there] == [f["fingerprint"] for f in here]
+    assert [f["line"] for f in there] != [f["line"] for f in here]
+
+
+def test_the_command_imports_no_pulumi() -> None:
+    program = (
+        "import sys; from seawall.cli.check import judge_source; judge_source(sys.argv[1]);"
+        "print([m for m in sys.modules if m.split('.')[0] in ('pulumi', 'pulumi_policy', 'pydantic', 'grpc', 'boto3')])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(BAD)], capture_output=True, text=True, cwd=root, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_app_is_a_typer_app() -> None:
+    assert isinstance(app, typer.Typer)

@@ -1,0 +1,194 @@
+"""The folder: anybody's files. A finding or a clear sentence for each, and the rest is read all the same."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seawall.policy.estate import folder
+from seawall.policy.estate.building import build
+from seawall.policy.estate.folder import read_file, read_folder, read_text
+from seawall.policy.judging import judge
+
+BACKUP = """\
+apiVersion: postgresql.cnpg.io/v1
+kind: ScheduledBackup
+metadata: {name: daily, namespace: databases}
+spec:
+  cluster: {name: shared}
+  schedule: "0 2 * * *"
+"""
+
+
+def write(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = root / name.replace("__", "/").replace("_yaml", ".yaml").replace("_json", ".json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def places(root: Path) -> list[str]:
+    return [finding.place.removeprefix(f"{root}/") for finding in judge(build(read_folder(root).objects))]
+
+
+def test_several_documents_and_the_line_of_the_field(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml=f"# a comment\n---\n---\n{BACKUP}---\n{BACKUP}")
+    assert places(tmp_path) == ["a.yaml:9", "a.yaml:16"]
+
+
+def test_a_list_holds_objects_and_their_lines(tmp_path: Path) -> None:
+    items = "\n".join("    " + line for line in BACKUP.splitlines())
+    write(
+        tmp_path,
+        a_yaml=f"apiVersion: v1\nkind: List\nitems:\n  -\n{items}\n  - kind: List\n    apiVersion: v1\n    items: []\n",
+    )
+    reading = read_folder(tmp_path)
+    assert [thing.origin.line for thing in reading.objects] == [5]
+    assert places(tmp_path) == ["a.yaml:10"]
+
+
+def test_json_and_subfolders_but_nothing_hidden(tmp_path: Path) -> None:
+    json = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}}'
+    write(
+        tmp_path, deep__a_json=json, deep__er__b_yaml=BACKUP, **{".git__c_yaml": BACKUP, "node_modules__d_yaml": BACKUP}
+    )
+    assert [thing.title for thing in read_folder(tmp_path).objects] == [
+        "Namespace data",
+        "ScheduledBackup databases/daily",
+    ]
+
+
+def test_files_of_other_tools_are_counted_and_left_out(tmp_path: Path) -> None:
+    write(
+        tmp_path, values_yaml="replicas: 3\n", list_yaml="[1, 2]\n", text_yaml="hello\n", empty_yaml="", a_yaml=BACKUP
+    )
+    reading = read_folder(tmp_path)
+    assert (len(reading.objects), reading.not_kubernetes, reading.unreadable) == (1, 3, [])
+
+
+def test_a_broken_file_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml="a: 1\nb: ]\n", b_yaml=BACKUP)
+    reading = read_folder(tmp_path)
+    (problem,) = reading.unreadable
+    assert problem.place == f"{tmp_path}/a.yaml:2"
+    assert problem.why.startswith("not valid YAML: ")
+    assert len(reading.objects) == 1
+
+
+def test_what_comes_before_the_mistake_is_judged(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml=f"{BACKUP}---\na: [1,\n")
+    reading = read_folder(tmp_path)
+    assert (len(reading.objects), len(reading.unreadable)) == (1, 1)
+
+
+def test_a_template_is_recognised(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml="apiVersion: v1\n{{- if .Values.x }}\nkind: Pod\n{{- end }}\n")
+    assert "helm template" in read_folder(tmp_path).unreadable[0].why
+
+
+def test_dates_stay_texts_as_in_kubernetes() -> None:
+    (thing,) = read_text("{apiVersion: v1, kind: Pod, metadata: {name: 2026-01-01}}", "x").objects
+    assert thing.name == "2026-01-01"
+
+
+def test_a_bomb_and_a_cycle_are_refused() -> None:
+    levels = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 10))
+    bomb = read_text(f"l0: &l0 [lol]\n{levels}\n", "bomb.yaml")
+    cycle = read_text("a: &a [*a]\n", "cycle.yaml")
+    for reading in (bomb, cycle):
+        assert "aliases" in reading.unreadable[0].why
+        assert not reading.objects
+
+
+def test_aliases_that_are_meant_well_are_read() -> None:
+    reading = read_text(f"{BACKUP}  other: &a {{x: 1}}\n  again: *a\n", "x")
+    assert not reading.unreadable
+    assert reading.objects[0].at("spec", "again", "x").integer() == 1
+
+
+def test_deep_nesting_is_refused() -> None:
+    """The C parser alone would end the process here."""
+    for text in ("[" * 100_000, "{a: " * 100_000, "- " * 100_000):
+        (problem,) = read_text(text, "deep.yaml").unreadable
+        assert problem.why == "nested deeper than 200 levels"
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_BYTES", 10)
+    write(tmp_path, a_yaml=BACKUP)
+    assert "more than" in read_folder(tmp_path).unreadable[0].why
+
+
+def test_a_link_to_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "gone")
+    assert read_folder(tmp_path).unreadable[0].place == f"{tmp_path}/a.yaml"
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"apiVersion: \xc3\x28")
+    assert read_file(tmp_path / "a.yaml").unreadable
+
+
+def test_an_object_without_a_name_is_still_judged() -> None:
+    text = BACKUP.replace("{name: daily, namespace: databases}", "{}")
+    (finding,) = judge(build(read_text(text, "x").objects))
+    assert finding.subject.title == "ScheduledBackup default/(no name)"
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.sampled_from(
+    [
+        "apiVersion kind metadata spec replicas pdb minAvailable maxUnavailable networkPolicyEnabled podSelector",
+        "ingress from ports port namespaceSelector matchLabels matchExpressions key operator values items snapshot",
+        "endpointSelector fromEndpoints fromEntities toPorts schedule instances enablePDB labels annotations name",
+    ]
+).flatmap(lambda words: st.sampled_from(words.split()))
+SPEC = st.recursive(
+    JUNK, lambda inner: st.dictionaries(FIELDS, inner, max_size=5) | st.lists(inner, max_size=3), max_leaves=15
+)
+KINDS = st.sampled_from(
+    [
+        ("dragonflydb.io/v1alpha1", "Dragonfly"),
+        ("postgresql.cnpg.io/v1", "Cluster"),
+        ("postgresql.cnpg.io/v1", "Pooler"),
+        ("postgresql.cnpg.io/v1", "ScheduledBackup"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("cilium.io/v2", "CiliumNetworkPolicy"),
+        ("apps/v1", "Deployment"),
+        ("v1", "Namespace"),
+        ("v1", "List"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(KINDS, SPEC, JUNK), max_size=6), st.booleans())
+def test_no_junk_escapes_a_rule(things: list[tuple[tuple[str, str], object, object]], good_names: bool) -> None:
+    """Whatever the objects hold, judging ends, with findings and without an exception."""
+    from seawall.policy.estate.building import kube_object
+    from seawall.policy.estate.model import Origin
+
+    objects = []
+    for (api_version, kind), spec, other in things:
+        metadata = {"name": "x", "namespace": "data"} if good_names else other
+        manifest = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec, "items": other}
+        thing = kube_object(manifest, Origin(file="x"))
+        if thing is not None:
+            objects.append(thing)
+    for finding in judge(build(objects)):
+        assert finding.message
+        assert "the rule failed" not in finding.message, "wrong types are told from defects"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
+def test_no_bytes_escape_the_door(content: bytes) -> None:
+    reading = read_text(content, "x.yaml")
+    judge(build(reading.objects))
