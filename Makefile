@@ -1,0 +1,68 @@
+# Each target is one line over the command line `seawall`; `make help` lists them.
+#
+#   STACK=name     which Pulumi.<name>.yaml (default: sandbox for up, infra for preview and render)
+#   DIR=folder     what `check` reads and `render` writes
+#   DOWNLOAD=1     fetch tools and plugins from their vendors instead of building them
+#   ARGS=…         further options of the command, for example ARGS=--no-wait
+#   PYTHON=…       the Python to make .venv with (3.11 or newer)
+
+SHELL := /bin/bash
+PYTHON ?= python3
+DIR ?= rendered
+user_cache := $(or $(XDG_CACHE_HOME),$(if $(filter Darwin,$(shell uname -s)),$(HOME)/Library/Caches,$(HOME)/.cache))
+export SEAWALL_CACHE ?= $(user_cache)/seawall
+override SEAWALL_CACHE := $(abspath $(SEAWALL_CACHE))
+
+# Nothing is left in the checkout but .venv.
+export PYTHONPYCACHEPREFIX := $(SEAWALL_CACHE)/pycache
+export MYPY_CACHE_DIR := $(SEAWALL_CACHE)/mypy
+export RUFF_CACHE_DIR := $(SEAWALL_CACHE)/ruff
+export HYPOTHESIS_STORAGE_DIRECTORY := $(SEAWALL_CACHE)/hypothesis
+export UV_CACHE_DIR := $(SEAWALL_CACHE)/uv
+export SEAWALL_DOWNLOAD := $(filter-out 0,$(DOWNLOAD))
+
+py := .venv/bin/python
+seawall := $(py) -m seawall.cli
+compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
+
+.DEFAULT_GOAL := help
+.PHONY: help venv up preview render check down status test lint types bench-start lock
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+venv:
+	@$(PYTHON) cli/bootstrap.py . $(SEAWALL_CACHE)
+
+up: venv ## start the sandbox and deploy STACK into it
+	@$(seawall) up --stack $(or $(STACK),sandbox) $(ARGS)
+
+preview: venv ## show what an update of STACK would do, judged by the policy pack
+	@$(seawall) preview --stack $(or $(STACK),infra) $(ARGS)
+
+render: venv ## write the manifests of STACK as YAML into DIR
+	@$(seawall) render --stack $(or $(STACK),infra) --out $(DIR) $(ARGS)
+
+check: venv ## judge the Kubernetes YAML in DIR; no Go, no cluster
+	@$(seawall) check $(DIR) $(ARGS)
+
+down: venv ## destroy what was deployed, stop every process, remove the sandbox
+	@$(seawall) down $(ARGS)
+
+status: venv ## what runs, where, and which stacks are deployed
+	@$(seawall) status $(ARGS)
+
+test: venv ## every test; ends with what was skipped and why
+	@$(py) -m pytest -o cache_dir=$(SEAWALL_CACHE)/pytest $(ARGS)
+
+lint: venv ## style of the code
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: venv ## strict types
+	@.venv/bin/mypy
+
+bench-start: venv ## measure what a newcomer waits for, into docs/bench-start.md
+	@$(seawall) bench-start $(ARGS)
+
+lock: venv ## pin every dependency with hashes
+	@$(compile) pyproject.toml -o requirements.txt && $(compile) --extra dev pyproject.toml -o requirements-dev.txt

@@ -1,0 +1,167 @@
+"""The command line `seawall`. Every command says what it does, an example and its exit codes with `--help`.
+
+Nothing heavy is imported here: each command imports what it needs, so that `seawall --help` answers at once.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import seawall
+from seawall.cli.failures import guarded
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 the policy pack found something enforced, 2 a mistake in settings or arguments, "
+    "3 the environment failed, 130 interrupted."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
+)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", metavar="NAME", help="Which Pulumi.NAME.yaml to use.")]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download", envvar="SEAWALL_DOWNLOAD", help="Fetch tools and plugins from their vendors instead of building."
+    ),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Fail instead of waiting when another seawall command holds the sandbox.")
+]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    """Seawall: shared Dragonfly and CloudNativePG with the hardening built in, and a sandbox to try it in."""
+    if debug:
+        os.environ["SEAWALL_DEBUG"] = "1"
+    if version:
+        print(f"seawall {seawall.__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog=EXIT_CODES)
+def up(stack: Stack = "sandbox", download: Download = False, no_wait: NoWait = False) -> None:
+    """Start the sandbox and deploy a stack into it: preview with the policy pack first, then the update.
+
+    A second run changes nothing unless something drifted. Example: [bold]seawall up --stack sandbox[/]
+    """
+    from seawall.cli import deploy
+
+    deploy.up(stack, download=download, wait=not no_wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def preview(stack: Stack = "infra", download: Download = False, no_wait: NoWait = False) -> None:
+    """Start the sandbox and show what an update of a stack would do, judged by the policy pack; change nothing.
+
+    Example: [bold]seawall preview --stack infra[/]
+    """
+    from seawall.cli import deploy
+
+    deploy.preview(stack, download=download, wait=not no_wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def render(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the YAML files; made if missing.")
+    ],
+    stack: Stack = "infra",
+    download: Download = False,
+    no_wait: NoWait = False,
+) -> None:
+    """Write every Kubernetes manifest that a stack registers as YAML, for `seawall check` or to read.
+
+    The folder must be empty or an earlier rendering. Example: [bold]seawall render --stack infra --out rendered[/]
+    """
+    from seawall.cli import deploy
+
+    deploy.render(stack, out, download=download, wait=not no_wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def down(
+    no_wait: NoWait = False,
+    keep_cache: Annotated[
+        bool, typer.Option("--keep-cache/--drop-cache", help="Keep the built tools, so that the next start is quick.")
+    ] = True,
+) -> None:
+    """Destroy what the stacks deployed in the sandbox, stop every process and remove the sandbox's state.
+
+    Protected resources are destroyed too: the sandbox is thrown away as a whole. Example: [bold]seawall down[/]
+    """
+    from seawall.cli import teardown
+
+    teardown.down(wait=not no_wait, keep_cache=keep_cache)
+
+
+@app.command(epilog=EXIT_CODES)
+def status() -> None:
+    """Show the sandbox's processes, where they listen, and which stacks are deployed.
+
+    Exit code 3 when a part that should run does not. Example: [bold]seawall status[/]
+    """
+    from seawall.cli import status as parts
+
+    parts.status()
+
+
+@app.command(epilog=EXIT_CODES)
+def env(stack: Stack = "sandbox") -> None:
+    """Print the variables with which kubectl and the AWS CLI reach the running sandbox.
+
+    Example: [bold]eval "$(seawall env --stack sandbox)"; kubectl get pods -A[/]
+    """
+    from seawall.cli import status as parts
+
+    parts.env(stack)
+
+
+@app.command("bench-start", epilog=EXIT_CODES)
+def bench_start(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write the table.")] = None,
+) -> None:
+    """Measure what a newcomer waits for, with built tools: first up, second up, preview of infra, check of its output.
+
+    Writes docs/bench-start.md. The sandbox is stopped before and after. Example: [bold]seawall bench-start[/]
+    """
+    from seawall.cli import bench
+
+    bench.start(out)
+
+
+_ELSEWHERE = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""For commands whose options, and help, are another module's: everything is handed on."""
+
+
+@app.command(context_settings=_ELSEWHERE)
+def check(context: typer.Context) -> None:
+    """Judge a folder of Kubernetes YAML by the policy pack: no cluster, no Go. Example: [bold]seawall check DIR[/]"""
+    from seawall.cli.check import app as found
+
+    found(args=context.args, prog_name="seawall check")
+
+
+@app.command(context_settings=_ELSEWHERE)
+def tools(context: typer.Context) -> None:
+    """The programs that the sandbox runs: list, get, clean. Example: [bold]seawall tools list[/]"""
+    from seawall.cli.tools import app as found
+
+    found(args=context.args, prog_name="seawall tools")
+
+
+def main() -> None:
+    """Run the command line and leave the process."""
+    guarded(app)

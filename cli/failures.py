@@ -1,0 +1,69 @@
+"""How the command line ends: one sentence on stderr and an exit code, never a traceback."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from seawall import paths
+from seawall.errors import SeawallError
+
+INTERRUPTED = 130
+UNEXPECTED = 3
+
+
+def guarded(run: Callable[[], object]) -> NoReturn:
+    """Run a command and leave the process with its exit code.
+
+    0 done, 1 the policy found something enforced, 2 a mistake of the user, 3 the environment failed, 130 interrupted:
+    by ^C, or by SIGTERM, which is treated the same so that the engine is cancelled and not orphaned.
+    """
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(_code(run))
+
+
+def _code(run: Callable[[], object]) -> int:
+    code: object = 0
+    try:
+        run()
+    except SystemExit as left:  # how Typer ends, whatever happened
+        code = left.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SeawallError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except Exception as error:
+        if debugging():
+            raise
+        _say(f"error: something unexpected happened ({type(error).__name__}); the details are in {_log()}")
+        return UNEXPECTED
+    if code == INTERRUPTED:
+        _say("interrupted: the same command goes on from here")
+    return code if isinstance(code, int) else 0
+
+
+def debugging() -> bool:
+    """Whether `--debug` was given: unexpected errors then show their traceback."""
+    return os.environ.get("SEAWALL_DEBUG") == "1"
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def _log() -> Path:
+    folder = paths.cache() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"seawall-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
+    file.write_text(f"{' '.join(sys.argv)}\n\n{traceback.format_exc()}", encoding="utf-8")
+    return file
