@@ -1,5 +1,6 @@
 """`seawall check`: the rules over a folder of Kubernetes YAML. Needs no cluster, no Go and no Pulumi."""
 
+import gc
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -78,7 +79,11 @@ def judge_source(source: str) -> "Result":
     from seawall.policy.rules import load
 
     start = time.perf_counter()
-    reading = _read(source)
+    gc.disable()  # many small objects, none of them in cycles, all kept to the end: a fifth of the time for nothing
+    try:
+        reading = _read(source)
+    finally:
+        gc.enable()
     if not reading.objects and not reading.unreadable:
         raise UserError(_nothing(source, reading))
     estate = build(reading.objects, notes=_unseen())

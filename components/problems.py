@@ -95,12 +95,15 @@ class NotSettledError(AttributeError):
     """A check asked for a field that was itself refused; it has been reported, so the check is silent."""
 
 
+_RULES: Final[set[object]] = set()
+"""The methods that are marked as rules."""
+
 Rule = TypeVar("Rule", bound=Callable[[Any], Iterable[Problem]])
 
 
 def rule(method: Rule) -> Rule:
     """Marks a method of a model that compares its fields and yields a `Problem` for each contradiction."""
-    method.__seawall_rule__ = True  # type: ignore[attr-defined]
+    _RULES.add(method)
     return method
 
 
@@ -108,7 +111,7 @@ def broken_rules(model: object) -> Iterator[Problem]:
     """What the rules of a model find. A rule that needs a refused field stops there."""
     for name in dir(type(model)):
         method = getattr(type(model), name, None)
-        if getattr(method, "__seawall_rule__", False) and callable(method):
+        if callable(method) and method in _RULES:
             yield from _settled(method, model)
 
 

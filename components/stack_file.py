@@ -37,7 +37,7 @@ def read_stack_file(project: Path, stack: str) -> dict[str, object]:
         hint = f"did you mean `{meant}`?" if meant else f"there are: {', '.join(known) or 'none'}"
         raise UserError(f"no stack `{stack}`: there is no {file.name} in {project}; {hint}")
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (derived from SafeLoader)
+        content = _Loader(file.read_text(encoding="utf-8")).get_single_data()
     except UnicodeDecodeError as error:
         raise UserError(f"{file.name}: must be UTF-8 text ({error.reason} at byte {error.start})") from None
     except yaml.YAMLError as error:

@@ -22,7 +22,7 @@ from seawall.sandbox import kubeconfig, objects, parts
 from seawall.sandbox.api import Api
 from seawall.sandbox.pki import Pki
 from seawall.sandbox.processes import Supervisor, end, marked
-from seawall.sandbox.record import Store, UnreadableRecordError, claim, is_ours, remove
+from seawall.sandbox.record import Store, UnreadableRecordError, check_usable, claim, is_ours, remove
 
 CONTEXT = kubeconfig.CONTEXT
 ACCOUNT = "123456789012"
@@ -107,6 +107,7 @@ class Sandbox:
                 f"SEAWALL_STATE {self.state} is {excess} characters too long for a Unix socket below it: "
                 "name a folder with a shorter path"
             )
+        check_usable(self.state)  # before tools are built for minutes
         # Imported here: `--help` and the policy check need none of it.
         from seawall.sandbox.crds import sources
         from seawall.sandbox.starter import Starter

@@ -244,7 +244,11 @@ class Parts:
         )
 
     def moto(self) -> Part:
-        """S3, KMS, IAM and STS in memory: what it holds ends with the process."""
+        """S3, KMS, IAM and STS in memory: what it holds ends with the process.
+
+        moto can record its requests and play them back, but a replay gives other key ids and times, which would look
+        like the same store and be another. So a restart is an empty store, and the start says so.
+        """
         return self._part(
             "moto",
             Path(sys.executable),
@@ -292,7 +296,6 @@ class Parts:
                 "MONITORING_QUERIES_CONFIGMAP": cnpg.MONITORING_CONFIG_MAP,
                 "PLUGIN_SOCKET_DIR": str(socket_dir(self.state)),
                 "WEBHOOK_CERT_DIR": str(self.work_dir() / "webhook"),
-                "WEBHOOK_HOST": LOOPBACK,
             },
             cwd=self.work_dir(),
             depends=(plugin,),

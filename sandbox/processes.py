@@ -26,6 +26,7 @@ MARKER = "SEAWALL_SANDBOX_PART"
 """Environment variable of every process of a sandbox: `<state folder>#<part>`. Nobody else sets it."""
 
 _CLOCK_SLACK_S = 3.0  # start times are derived from the boot time, which moves a little when the clock is corrected
+_UNDECIDED_MAX_S = 10.0
 _POLL_S = 0.04
 _TAIL_LINES = 12
 _LOG_MAX_BYTES = 32 * 1024 * 1024  # a larger one is put aside by the next start of its part
@@ -160,7 +161,7 @@ def marked(state: Path) -> Iterator[tuple[psutil.Process, str]]:
     for process in psutil.process_iter():
         if process.pid in own:
             continue
-        marker = _environment(process).get(MARKER)
+        marker = (_environment(process) or {}).get(MARKER)
         if marker and marker.startswith(f"{state}#") and _alive(process):
             yield process, marker
 
@@ -200,18 +201,25 @@ def tail(path: Path) -> list[str]:
 def _identify(record: ProcessRecord, marker: str) -> psutil.Process | None:
     try:
         process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.started) > _CLOCK_SLACK_S or not _alive(process):
+        if abs(process.create_time() - record.started) > _CLOCK_SLACK_S:
             return None
     except psutil.NoSuchProcess:
         return None
-    environment = _environment(process)
-    # Empty for a moment while the program is being loaded: then id and start time must do.
+    # Without environment it is being loaded, or killed and about to end: a moment later we know which.
+    deadline = time.monotonic() + _UNDECIDED_MAX_S
+    while _alive(process) and (environment := _environment(process)) == {} and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if not _alive(process):
+        return None
     return process if not environment or environment.get(MARKER) == marker else None
 
 
-def _environment(process: psutil.Process) -> dict[str, str]:
+def _environment(process: psutil.Process) -> dict[str, str] | None:
+    """The environment; empty while the program is being loaded or torn down; None when it may not be read."""
     try:
         return process.environ()
+    except psutil.AccessDenied:
+        return None
     except (psutil.Error, OSError):
         return {}
 

@@ -120,8 +120,8 @@ def is_ours(state: Path) -> bool:
     return (state / MARKER_FILE).is_file()
 
 
-def claim(state: Path) -> None:
-    """Make the folder ours (mode 0700). Raises `UserError` when it is a file, or has content that is not ours."""
+def check_usable(state: Path) -> None:
+    """Raise `UserError` when the folder is a file, or has content that is not ours."""
     if state.exists() and not state.is_dir():
         raise UserError(f"SEAWALL_STATE {state} is a file: name a folder that is empty or does not exist yet")
     if state.is_dir() and not is_ours(state) and any(state.iterdir()):
@@ -129,6 +129,11 @@ def claim(state: Path) -> None:
             f"SEAWALL_STATE {state} is not empty and was not made by seawall: name a folder that is empty or does not "
             "exist yet (this one would be removed by `seawall down`)"
         )
+
+
+def claim(state: Path) -> None:
+    """Make the folder ours (mode 0700). Raises `UserError` when it cannot be."""
+    check_usable(state)
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         state.chmod(0o700)

@@ -43,6 +43,24 @@ def build(tools: Sequence[Tool], go: Go, detail: Detail) -> None:
             install(tool, ready)
 
 
+@contextmanager
+def fetching(groups: Sequence[Sequence[Tool]], go: Go) -> Iterator[None]:
+    """Fetch the modules that these builds will need while the block runs: the compiler leaves the network idle.
+
+    What fails here fails again, and is explained, when it is needed.
+    """
+    commands = [
+        (
+            [str(go.binary), "list", "-mod=readonly", "-deps", *(tool.package for tool in tools)],
+            layout.go_module(folder),
+        )
+        for tools in groups
+        for folder in [tools[0].folder]
+    ]
+    with processes.beside(commands, env=go.environment()):
+        yield
+
+
 def fetch_module(module: Module, go: Go, detail: Detail) -> None:
     """Fetch and unpack a Go module, checked against our go.sum. The caller holds the lock.
 

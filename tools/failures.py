@@ -50,7 +50,8 @@ _CAUSES: Final = (
     Cause(
         re.compile(
             r"no such host|dial tcp|i/o timeout|connection (refused|reset)|network is unreachable|proxyconnect"
-            r"|TLS handshake|name resolution|network was disabled|error sending request|deadline exceeded|unexpected EOF|Bad Gateway|Service Unavailable|x509:",
+            r"|TLS handshake|name resolution|network was disabled|error sending request|deadline exceeded"
+            r"|unexpected EOF|Bad Gateway|Service Unavailable|x509:",
             re.IGNORECASE,
         ),
         "no network: this machine does not reach a Go module proxy",

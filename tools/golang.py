@@ -83,7 +83,7 @@ def find(console: Console) -> Go:
     """
     for folder in ("path", "tmp", "build"):
         (layout.go() / folder).mkdir(parents=True, exist_ok=True)
-    on_path = versions.on_path("go", ("version",))
+    on_path = versions.on_path("go", ("version",), seconds=versions.PATIENCE_SECONDS)
     if on_path is not None and on_path[1] is not None and on_path[1] >= MINIMUM:
         return Go(on_path[0], on_path[1])
     why = "there is no Go on PATH" if on_path is None else f"the Go on PATH is {on_path[1] or 'of unknown version'}"

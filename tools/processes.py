@@ -20,17 +20,7 @@ def run(
     Whatever interrupts the wait (^C, SIGTERM, an error in `on_line`) ends the command and all that it started first.
     Raises `OSError` when the command cannot be started.
     """
-    child = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    child = _start(command, cwd, env, subprocess.PIPE)
     lines: list[str] = []
     try:
         assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
@@ -43,6 +33,54 @@ def run(
         _end(child)
         raise
     return subprocess.CompletedProcess(list(command), code, stdout="\n".join(lines))
+
+
+@contextmanager
+def beside(commands: Sequence[tuple[Sequence[str], Path]], *, env: Mapping[str, str]) -> Iterator[None]:
+    """Run commands (each with its folder), one after the other, while the block runs; how they end is not looked at.
+
+    What still runs when the block ends, or is interrupted, is ended with all that it started.
+    """
+    started: list[subprocess.Popen[str]] = []
+    change = threading.Lock()
+    over = False
+
+    def one_after_the_other() -> None:
+        for command, folder in commands:
+            with change:
+                if over:
+                    return
+                try:
+                    child = _start(command, folder, env, subprocess.DEVNULL)
+                except OSError:
+                    return
+                started.append(child)
+            child.wait()
+
+    thread = threading.Thread(target=one_after_the_other, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with change:
+            over = True
+        if started:
+            _end(started[-1])
+        thread.join()
+
+
+def _start(command: Sequence[str], cwd: Path, env: Mapping[str, str], output: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 @contextmanager

@@ -130,11 +130,14 @@ def _build(missing: Sequence[Tool], console: Console, announce: lock.Announce, *
     for tool in missing:
         groups.setdefault(tool.folder, []).append(tool)
     _say_plan(console, list(groups.values()), download=download)
-    for tools in groups.values():
-        what = f"{', '.join(tool.name for tool in tools)} {tools[0].version}"
-        announce(f"building {what}")
-        with progress.step(console, f"building {what}", f"built {what}", sum(tool.seconds for tool in tools)) as detail:
-            build.build(tools, go, detail)
+    with build.fetching(list(groups.values())[1:], go):
+        for tools in groups.values():
+            what = f"{', '.join(tool.name for tool in tools)} {tools[0].version}"
+            seconds = sum(tool.seconds for tool in tools)
+            announce(f"building {what}")
+            with progress.step(console, f"building {what}", f"built {what}", seconds) as detail:
+                build.build(tools, go, detail)
+    progress.say(console, "`seawall tools clean` gives back the disk space that only builds need.")
 
 
 def _say_plan(console: Console, groups: Sequence[Sequence[Tool]], *, download: bool) -> None:
@@ -148,9 +151,7 @@ def _say_plan(console: Console, groups: Sequence[Sequence[Tool]], *, download: b
     for tool in tools:
         table.add_row(tool.name, tool.version, tool.module, progress.about(tool.seconds))
     console.print(table, highlight=False)
-    progress.say(
-        console, f"Together {total} on 2 cores, once; kept in {layout.tools()}. You may interrupt: it resumes."
-    )
+    progress.say(console, f"Together {total} on 2 cores, once; kept in {layout.tools()}. When interrupted, it resumes.")
     if not download and any(tool.download is not Download.NONE for tool in tools):
         progress.say(console, "Quicker where the network is open: DOWNLOAD=1 fetches most of them from their vendors.")
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from seawall.tools import layout
 from seawall.tools.catalog import Match, Tool
 
+PATIENCE_SECONDS = 30.0
+"""How long a program of ours, or Go, may take to say its version on a busy machine."""
 _PROBE_SECONDS = 5.0
 _NUMBER = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d])(-(?:alpha|beta|rc)[.\d]*)?")
 
@@ -46,15 +48,16 @@ def good_enough(tool: Tool, found: Version) -> bool:
     return found >= minimum and found.major == pinned.major
 
 
-def ask(binary: Path, arguments: Sequence[str]) -> Version | None:
-    """The version that a program prints; None when it prints none, fails, or takes longer than a few seconds."""
+def ask(binary: Path, arguments: Sequence[str], *, seconds: float = PATIENCE_SECONDS) -> Version | None:
+    """The version that a program prints; None when it prints none, fails, or takes longer than so many seconds."""
     scratch = str(layout.partial())
     # Some programs write into their home or look for updates when they are asked anything at all.
     quiet = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_HOME": scratch,
-        "GOTOOLCHAIN": "local",
         "KWOK_WORKDIR": scratch,
+        "GOTOOLCHAIN": "local",
+        "TEST_TELEMETRY_DIR": str(layout.go() / "telemetry"),
     }
     try:
         answer = subprocess.run(
@@ -64,7 +67,7 @@ def ask(binary: Path, arguments: Sequence[str]) -> Version | None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PROBE_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -72,8 +75,11 @@ def ask(binary: Path, arguments: Sequence[str]) -> Version | None:
     return parse(answer.stdout + answer.stderr) if answer.returncode == 0 else None
 
 
-def on_path(name: str, arguments: Sequence[str]) -> tuple[Path, Version | None] | None:
-    """The program of this name on PATH and its version; asked once for each state of the file, then remembered."""
+def on_path(name: str, arguments: Sequence[str], *, seconds: float | None = None) -> tuple[Path, Version | None] | None:
+    """The program of this name on PATH and its version; what it answers is remembered for this state of the file.
+
+    A program that gives no answer within `seconds` (default: a few) counts as one without a version.
+    """
     found = shutil.which(name)
     if found is None:
         return None
@@ -87,8 +93,9 @@ def on_path(name: str, arguments: Sequence[str]) -> tuple[Path, Version | None] 
     entry = known.get(key)
     if entry is not None and entry[0] == stamp:
         return binary, parse(entry[1])
-    version = ask(binary, arguments)
-    _remember(key, stamp, str(version) if version else "")
+    version = ask(binary, arguments, seconds=_PROBE_SECONDS if seconds is None else seconds)
+    if version is not None:  # else it may just have been slow
+        _remember(key, stamp, str(version))
     return binary, version
 
 

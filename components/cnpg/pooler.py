@@ -12,6 +12,10 @@ from seawall.operators.cnpg import API_VERSION, pooler_labels
 GLOBAL_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "true"}
 """The Service is one over the mesh, and this cluster's pods are behind it."""
 
+DELETE_AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""The provider's default waits for the pooler's Deployment to go first, but the operator goes on making it anew for as
+long as the Pooler is there."""
+
 ADDRESSES = ("0.0.0.0/0", "::/0")
 """Every address, spelt out: PgBouncer skips a line that it cannot parse with a warning only, and 1.18 skips `all`."""
 
@@ -51,7 +55,11 @@ def pooler(application: ApplicationArgs) -> Manifest:
             application.pooler,
             args.namespace,
             labels=args.labels,
-            annotations={annotations.CLIENTS: annotations.clients(settings.clients), **args.intent},
+            annotations={
+                annotations.CLIENTS: annotations.clients(settings.clients),
+                **args.intent,
+                **DELETE_AT_ONCE,
+            },
         ),
         "spec": spec,
     }

@@ -62,13 +62,13 @@ def ingress(pods: PodSet, estate: Estate) -> Ingress:
     admissions: list[Admission] = []
     for policy in _candidates(pods, estate):
         try:
-            selected, rules = _read(policy, pods)
+            isolates, rules = _read(policy, pods)
         except CannotEvaluateError as problem:
             problem.about(policy)
             raise
-        if selected:
+        if isolates:
             isolating.append(policy)
-            admissions += rules
+        admissions += rules  # what does not isolate still admits, beside a policy that does
     return Ingress(tuple(isolating), tuple(admissions))
 
 

@@ -29,8 +29,7 @@ def check(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
             "Upgrade the operator to 1.5 or later and set spec.pdb.minAvailable; until then add one budget yourself.",
         )
     else:
-        if len(budgets) > 1:
-            yield from _second_budgets(budgets, pods)
+        yield from _second_budgets(budgets, pods)
         # a second one is wrong whatever it says; the first must be right once the second is gone
         first = next((budget for budget in budgets if budget.projected), budgets[0])
         yield from _judge(dragonfly, first, pods.count)
@@ -67,6 +66,7 @@ def _too_few(count: int) -> Violation:
 
 
 def _second_budgets(budgets: list[KubeObject], pods: PodSet) -> Iterator[Violation]:
+    """Every budget but one: the operator's own stays, else the first."""
     names = " and ".join(sorted(_origin(budget) for budget in budgets))
     declared = [budget for budget in budgets if not budget.projected]
     for budget in declared[0 if any(b.projected for b in budgets) else 1 :]:

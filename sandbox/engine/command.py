@@ -58,7 +58,10 @@ class EngineCommand(PulumiCommand):
         on_output: Line | None = None,
         on_error: Line | None = None,
     ) -> CommandResult:
-        """Run `pulumi` with these arguments; see the base class. Raises `Interrupted` after an interruption."""
+        """Run `pulumi` with these arguments; see the base class.
+
+        Raises `Interrupted` after an interruption, `EnvironmentFailure` when the CLI was ended by a signal.
+        """
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             stdin=subprocess.DEVNULL,
@@ -89,6 +92,11 @@ class EngineCommand(PulumiCommand):
         result = CommandResult(stdout=out.text(), stderr=err.text(), code=process.returncode)
         if interrupted:
             raise Interrupted
+        if process.returncode < 0:
+            name = signal.Signals(-process.returncode).name
+            raise EnvironmentFailure(
+                f"the Pulumi engine was ended by {name}: the same command again mends what it left"
+            )
         if process.returncode != 0:
             raise create_command_error(result)
         return result

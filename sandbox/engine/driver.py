@@ -240,7 +240,9 @@ class Engine:
         try:
             return RecordedStack(self.stack, workspace, StackInitMode.CREATE_OR_SELECT)
         except CommandError as error:
-            raise EnvironmentFailure(f"the engine cannot open stack {self.stack}: {_reason(str(error))}") from error
+            raise EnvironmentFailure(
+                f"the engine cannot open stack {self.stack}: {_reason(str(error).splitlines())}"
+            ) from error
 
     def _settle(self, stack: RecordedStack, project: str) -> tuple[str, ...]:
         """Clear operations that an interrupted update began and never recorded as done."""
@@ -251,7 +253,8 @@ class Engine:
         stack.import_stack(
             Deployment(exported.version, recovery.without_pending_operations(dict(exported.deployment or {})))
         )
-        sentence = f"an earlier update was cut short in {len(pending)} operations: what they made is adopted now"
+        count = "1 operation: what it" if len(pending) == 1 else f"{len(pending)} operations: what they"
+        sentence = f"an earlier update was cut short in {count} made is adopted now"
         self._say(sentence)
         return (sentence,)
 
@@ -274,8 +277,8 @@ class Engine:
                 color="always" if self.console.is_terminal and not self.console.no_color else "never",
                 suppress_progress=True,
             )
-        except CommandError as error:
-            failure = _reason("\n".join(stderr) or str(error))
+        except CommandError:
+            failure = _reason(stderr)
         done = RunSummary(
             operation=operation,
             stack=self.stack,
@@ -337,16 +340,16 @@ def _download_plugins(pulumi: Path, home: Path, say: Callable[[str], None]) -> N
             command.run(["plugin", "install", "resource", name, version], cwd=str(home), additional_env={})
         except CommandError as error:
             raise EnvironmentFailure(
-                f"the vendor's plugin {name} {version} cannot be downloaded ({_reason(str(error))}): "
+                f"the vendor's plugin {name} {version} cannot be downloaded ({_reason(str(error).splitlines())}): "
                 "go on without DOWNLOAD=1 (--download) to use the stand-ins, or open the network"
             ) from error
 
 
-def _reason(text: str) -> str:
-    """The sentence in an output of the CLI that says why it failed."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    return "; ".join(dict.fromkeys(errors)) or (lines[-1] if lines else "no reason given")
+def _reason(lines: list[str]) -> str:
+    """The sentences in what the CLI wrote that say why it failed."""
+    said = [line.strip().removeprefix("stderr:").strip() for line in lines]
+    errors = [line.removeprefix("error:").strip() for line in said if line.startswith("error:")]
+    return "; ".join(dict.fromkeys(errors)) or next((line for line in reversed(said) if line), "no reason given")
 
 
 def _refusal(done: RunSummary) -> str:

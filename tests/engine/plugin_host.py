@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,6 +51,7 @@ class PluginHost:
 
     def __init__(self, package: str, environment: Mapping[str, str]) -> None:
         self.package = package
+        self.stack = "test"
         self.engine = _Engine()
         self._server = grpc.server(ThreadPoolExecutor(4))
         engine_pb2_grpc.add_EngineServicer_to_server(self.engine, self._server)
@@ -78,8 +79,14 @@ class PluginHost:
     def said(self, severity: str | None = None) -> list[str]:
         return [s.text for s in self.engine.said if not s.ephemeral and severity in (None, s.severity)]
 
+    def forget(self) -> "PluginHost":
+        """Begin another stack: nothing was said about it, and its resources are others."""
+        self.engine.said.clear()
+        self.stack = f"test-{uuid.uuid4().hex[:8]}"
+        return self
+
     def urn(self, type_: str, name: str) -> str:
-        return f"urn:pulumi:test::seawall::{type_}::{name}"
+        return f"urn:pulumi:{self.stack}::seawall::{type_}::{name}"
 
     def check_config(self, settings: dict[str, object]) -> list[tuple[str, str]]:
         answer = self.stub.CheckConfig(
@@ -276,4 +283,4 @@ def _clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(ambient)}
 
 
-__all__ = ["Difference", "PluginHost", "RefusedError", "Resource", "Said", "notes", "threading", "together"]
+__all__ = ["Difference", "PluginHost", "RefusedError", "Resource", "Said", "notes", "together"]

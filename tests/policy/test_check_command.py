@@ -84,6 +84,15 @@ def test_no_such_folder() -> None:
         judge_source("does/not/exist")
 
 
+def test_a_rule_without_a_verdict_fails_whatever_the_limit() -> None:
+    unknown = """{apiVersion: dragonflydb.io/v1alpha1, kind: Dragonfly, metadata: {name: a,
+        annotations: {seawall.dev/operator: '{"version":"9.9.9"}'}}, spec: {replicas: 3}}"""
+    code, output = run("-", "--fail-on", "critical", stdin=unknown)
+    assert code == 1
+    assert "not evaluated: what Dragonfly operator 9.9.9 makes of it is not known" in output
+    assert "0 findings, 2 not evaluated" in output
+
+
 def test_json() -> None:
     code, _ = run(BAD, "--format", "json")
     done = CliRunner().invoke(app, [str(BAD), "--format", "json"])

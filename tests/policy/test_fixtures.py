@@ -1,5 +1,7 @@
 """Every rule over its fixtures, through the folder and through the engine's own protocol."""
 
+from pathlib import Path
+
 import pytest
 from engine_doubles import analyze_stack, vendor_messages
 from rule_fixtures import Fixture, fixtures, unmet
@@ -48,6 +50,12 @@ def test_every_rule_has_fixtures(rule: str) -> None:
     assert any(fixture.passes for fixture in mine), f"{rule} has no success.*.yaml"
     assert any(not fixture.passes for fixture in mine), f"{rule} has no failure.*.yaml"
     assert all(fixture.expected for fixture in mine if not fixture.passes), "a failure says what it expects"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_a_page(rule: str) -> None:
+    page = Path(__file__).resolve().parents[2] / RULES[rule].page
+    assert page.read_text().startswith(f"# {rule}: ")
 
 
 def test_every_fixture_has_a_rule() -> None:

@@ -34,7 +34,7 @@ def places(root: Path) -> list[str]:
 
 
 def test_several_documents_and_the_line_of_the_field(tmp_path: Path) -> None:
-    write(tmp_path, a_yaml=f"# a comment\n---\n---\n{BACKUP}---\n{BACKUP}")
+    write(tmp_path, a_yaml=f"# a comment\n---\n---\n{BACKUP}---\n{BACKUP.replace('daily', 'other')}")
     assert places(tmp_path) == ["a.yaml:9", "a.yaml:16"]
 
 

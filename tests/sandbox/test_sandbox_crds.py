@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes.dynamic.exceptions import ApiException
+from kubernetes.client.exceptions import ApiException
 from sandbox_helpers import ROOT, until
 
 from seawall.errors import EnvironmentFailure

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 from sandbox_helpers import pids, processes, start_elsewhere, until
@@ -53,9 +54,7 @@ def test_killed_parts_are_started_again_and_the_others_are_left_alone(lasting: S
     lasting.start(console)
     lasting.ensure_namespaces(["kept"])
     before = pids(lasting)
-    for name in ("etcd", "moto", "kwok"):
-        os.kill(before[name], signal.SIGKILL)
-    until(lambda: len(processes(lasting)) == len(ALL) - 3, "the end of three parts")
+    _kill(lasting, "etcd", "moto", "kwok")
     assert {part.name for part in lasting.status() if part.state == "stopped"} >= {"etcd", "moto", "kwok"}
 
     again = lasting.start(console)
@@ -69,8 +68,7 @@ def test_killed_parts_are_started_again_and_the_others_are_left_alone(lasting: S
     assert _has_namespace(lasting, "kept")
 
     # A plugin that is new needs an operator that has seen it.
-    os.kill(after["barman-plugin"], signal.SIGKILL)
-    until(lambda: "barman-plugin" not in processes(lasting), "the end of the plugin")
+    _kill(lasting, "barman-plugin")
     assert set(lasting.start(console).started) == {"barman-plugin", "cnpg-manager"}
 
     # A part that hangs is started again as well.
@@ -205,11 +203,17 @@ def test_a_path_that_is_too_long_for_a_socket_is_refused_before_anything_is_star
     assert not deep.exists()
 
 
+def _kill(sandbox: Sandbox, *names: str) -> None:
+    """Kill parts, and wait until the kernel has let go of them and of their ports."""
+    found = processes(sandbox)
+    killed = [process for name in names for process in found[name]]
+    for process in killed:
+        process.kill()
+    assert not psutil.wait_procs(killed, timeout=60)[1]
+
+
 def _kill_everything(sandbox: Sandbox) -> None:
-    for several in processes(sandbox).values():
-        for process in several:
-            process.kill()
-    until(lambda: not processes(sandbox), "the end of every part")
+    _kill(sandbox, *processes(sandbox))
 
 
 def _edit_record(sandbox: Sandbox, **changes: Any) -> None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from kubernetes.dynamic.exceptions import ApiException
+from kubernetes.client.exceptions import ApiException
 from sandbox_helpers import until
 
 pytestmark = pytest.mark.timeout(180, func_only=True)
 
-WRONG_CLUSTERS = {
+WRONG_CLUSTERS: dict[str, tuple[dict[str, Any], str]] = {
     "synchronous replication with one instance": (
         {"instances": 1, "postgresql": {"synchronous": {"method": "any", "number": 1}}},
         "synchronous",

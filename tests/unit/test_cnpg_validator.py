@@ -37,9 +37,9 @@ class Archive:
 
     def __init__(self, endpoint: str, bucket: str) -> None:
         self.endpoint, self.bucket = endpoint, bucket
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
-        self.s3: S3Client = boto3.client("s3", endpoint_url=endpoint, **keys)
-        kms = boto3.client("kms", endpoint_url=endpoint, **keys)
+        session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+        self.s3: S3Client = session.client("s3", endpoint_url=endpoint)
+        kms = session.client("kms", endpoint_url=endpoint)
         self.key = kms.create_key()["KeyMetadata"]["Arn"]
         self.other_key = kms.create_key()["KeyMetadata"]["Arn"]
         self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})

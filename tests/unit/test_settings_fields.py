@@ -178,13 +178,13 @@ def test_a_rule_reports_what_it_found_before_it_came_to_a_refused_field() -> Non
 def test_a_missing_attribute_that_is_no_field_is_still_an_error() -> None:
     inner = Inner(low=1, high=2)
     with pytest.raises(AttributeError, match="wide"):
-        _ = inner.wide  # type: ignore[attr-defined]
+        _ = inner.wide
 
 
 def test_settings_cannot_be_changed() -> None:
     inner = Inner(low=1, high=2)
     with pytest.raises(ValidationError):
-        inner.low = 2  # type: ignore[misc]
+        inner.low = 2
 
 
 def test_a_problem_reads_like_a_key_a_value_and_what_is_allowed() -> None:

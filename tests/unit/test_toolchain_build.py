@@ -72,6 +72,25 @@ def test_go_writes_into_our_cache_only_and_keeps_how_it_reaches_modules(
     assert "GOOS" not in env
 
 
+def test_the_modules_of_later_builds_are_fetched_while_the_first_is_built(world: World) -> None:
+    listed = f"{world.cache}.listed"
+    # The first build lasts until the others' modules were asked for; how that ends does not matter.
+    world.go(f'while [ "$(cat {listed} | wc -l)" -lt 2 ]; do sleep 0.05; done; {MAKES}', listing="exit 1")
+    toolchain.ensure(["etcd", "kwok", "pulumi"], console=recorder()[0])
+    assert [line.split()[0].rsplit("/", 1)[-1] for line in world.listed()] == ["kwok", "pulumi"]
+    assert world.listed()[0].endswith("-mod=readonly -deps sigs.k8s.io/kwok/cmd/kwok")
+
+
+def test_a_fetch_that_still_runs_when_the_builds_fail_is_ended(world: World) -> None:
+    pids = Path(f"{world.cache}.pids")
+    world.go(
+        f"while [ ! -e {pids} ]; do sleep 0.05; done; exit 1",
+        listing=f"sleep 300 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait",
+    )
+    failing(world, ["etcd", "kwok"])
+    assert not [pid for pid in map(int, pids.read_text().split()) if alive(pid)]
+
+
 def test_a_compiler_error_names_tool_module_reason_log_and_mend(world: World) -> None:
     world.go(
         "echo 'go: downloading a.b/c v1'; echo 'google.golang.org/grpc'; echo '# k8s.io/kubernetes/pkg'; "

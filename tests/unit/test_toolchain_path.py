@@ -74,8 +74,13 @@ def test_a_program_that_fails_or_gives_no_version_is_not_used(world: World, body
 
 def test_a_program_that_hangs_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "_PROBE_SECONDS", 0.2)
-    world.program("kubectl", "exec sleep 60")
+    world.program("kubectl", f"[ -e {world.cache}.awake ] && echo v1.36.3 && exit; exec sleep 60")
     assert toolchain.find(catalog.tool("kubectl")) is None
+    monkeypatch.undo()
+    monkeypatch.setenv("SEAWALL_CACHE", str(world.cache))
+    monkeypatch.setenv("PATH", str(world.bin))
+    Path(f"{world.cache}.awake").touch()
+    assert toolchain.find(catalog.tool("kubectl")) is not None, "that it was slow once is not remembered"
 
 
 def test_a_program_is_asked_once_for_each_state_of_its_file(world: World) -> None:

@@ -39,7 +39,7 @@ class World:
         """Put a shell script on PATH."""
         return script(self.bin / name, body)
 
-    def go(self, build: str, *, version: str = "go1.26.8", mod: str = "exit 0") -> Path:
+    def go(self, build: str, *, version: str = "go1.26.8", mod: str = "exit 0", listing: str = "exit 0") -> Path:
         """Put a fake `go` on PATH; `build` runs with $out and $packages, the arguments after -o."""
         return self.program(
             "go",
@@ -47,6 +47,7 @@ class World:
             case "$1" in
             version) echo "go version {version} linux/amd64";;
             env) echo "{GO_ENV}"; echo sums.example;;
+            list) shift; echo "$PWD $*" >> "{self.cache}.listed"; {listing};;
             mod) shift; echo "$PWD mod $*" >> "{self.cache}.asked"; {mod};;
             build)
                 echo "$PWD $*" >> "{self.cache}.asked"
@@ -61,6 +62,11 @@ class World:
     def asked(self) -> list[str]:
         """What the fake `go` was asked to do, one line per call: its folder and arguments."""
         file = Path(f"{self.cache}.asked")
+        return file.read_text().splitlines() if file.exists() else []
+
+    def listed(self) -> list[str]:
+        """The packages whose modules the fake `go` was asked to fetch, one line per call."""
+        file = Path(f"{self.cache}.listed")
         return file.read_text().splitlines() if file.exists() else []
 
     def executable(self, name: str, version: str, binary: str = "") -> Path:

@@ -37,6 +37,7 @@ class User(AwsResource):
     required = ("name",)
     replaced_by = ("name", "path")
     kept = ("forceDestroy",)
+    defaults: ClassVar[dict[str, object]] = {"path": "/"}
     computed = ("arn", "uniqueId", "tagsAll")
     tagged = True
 
@@ -128,6 +129,7 @@ class Role(AwsResource):
     required = ("name", "assumeRolePolicy")
     replaced_by = ("name", "path")
     kept = ("forceDetachPolicies",)
+    defaults: ClassVar[dict[str, object]] = {"path": "/", "maxSessionDuration": 3600}
     computed = ("arn", "createDate", "uniqueId", "tagsAll")
     tagged = True
 

@@ -34,6 +34,7 @@ class Policy(AwsResource):
     }
     required = ("name", "policy")
     replaced_by = ("name", "path", "description")
+    defaults: ClassVar[dict[str, object]] = {"path": "/"}
     computed = ("arn", "attachmentCount", "policyId", "tagsAll")
     tagged = True
 

@@ -39,6 +39,13 @@ class Key(AwsResource):
     required = ()
     replaced_by = ("keyUsage", "customerMasterKeySpec", "multiRegion")
     kept = ("deletionWindowInDays",)
+    defaults: ClassVar[dict[str, object]] = {
+        "keyUsage": "ENCRYPT_DECRYPT",
+        "customerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "isEnabled": True,
+        "rotationPeriodInDays": 365,
+        "deletionWindowInDays": _WINDOW_DAYS,
+    }
     computed = ("arn", "keyId", "region", "tagsAll")
     tagged = True
 

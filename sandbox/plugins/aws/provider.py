@@ -91,11 +91,7 @@ class AwsStandIn(StandIn):
         changes: list[Change] = []
         for change in compare(state.inputs.values, news.values):
             top = str(change.path[0])
-            old, new = state.inputs.values.get(top), news.values.get(top)
-            same = top in resource.schema and equivalent(resource.schema[top], old, new)
-            if top == "targetKeyId" and isinstance(old, str) and isinstance(new, str):
-                same = kms.same_key(old, new)
-            if not same and not within(change.path, ignored):
+            if not within(change.path, ignored) and not _means_the_same(resource, top, state, news):
                 changes.append(Change(change.path, change.kind, replace=top in resource.replaced_by))
         replaced = any(change.replace for change in changes)
         # What has a name cannot exist twice, unless it is the name that changes.
@@ -204,7 +200,7 @@ class AwsStandIn(StandIn):
     ) -> dict[str, object]:
         """The inputs that the live resource stands for: of the properties that were said, or of all for an import."""
         if not said:
-            return {k: v for k, v in _present(live).items() if k in resource.schema and v not in ({}, "")}
+            return {k: v for k, v in live.items() if k in resource.schema and not resource.is_default(k, v)}
         inputs: dict[str, object] = {}
         for name, value in said.items():
             if name in resource.kept:
@@ -216,8 +212,19 @@ class AwsStandIn(StandIn):
         return inputs
 
 
+def _means_the_same(resource: AwsResource, name: str, state: State, news: Properties) -> bool:
+    """Whether the property `name`, which differs from the old inputs, is nevertheless as it is in AWS."""
+    old, new = state.inputs.values.get(name), news.values.get(name)
+    if name not in news.values:
+        return resource.is_default(name, old)
+    if name not in state.inputs.values:
+        old = state.outputs.values.get(name)
+    return equivalent(resource.schema.get(name, str), old, new) or _same_target(name, old, new)
+
+
 def _same_target(name: str, live: object, said: object) -> bool:
-    return name == "targetKeyId" and kms.same_key(live, said)
+    texts = isinstance(live, str) and isinstance(said, str)
+    return name == "targetKeyId" and texts and kms.same_key(live, said)
 
 
 def _present(live: Mapping[str, Any]) -> dict[str, object]:

@@ -25,6 +25,8 @@ class AwsResource(ABC):
     """Properties whose change makes another resource."""
     kept: ClassVar[tuple[str, ...]] = ()
     """Properties that AWS does not know: they live in the state only."""
+    defaults: ClassVar[Mapping[str, object]] = {}
+    """What AWS assumes for properties that are not given, besides false, no text and no tags."""
     computed: ClassVar[tuple[str, ...]] = ()
     """Outputs that are not inputs."""
     recomputed: ClassVar[tuple[str, ...]] = ()
@@ -34,6 +36,10 @@ class AwsResource(ABC):
     def check(self, values: Values) -> list[Refusal]:
         """What is wrong beyond the schema."""
         return []
+
+    def is_default(self, name: str, value: object) -> bool:
+        """Whether giving `value` is the same as giving nothing."""
+        return value in (self.defaults[name],) if name in self.defaults else value in (None, False, "", {})
 
     @abstractmethod
     def id_of(self, aws: Clients, values: Values) -> str | None:

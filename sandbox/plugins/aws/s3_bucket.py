@@ -87,9 +87,9 @@ class Bucket(AwsResource):
 
     def delete(self, aws: Clients, id_: str, values: Values) -> None:
         """Refused by S3 when the bucket holds objects, unless `forceDestroy` says to delete them first."""
-        if values.get("forceDestroy"):
-            _empty(aws, id_)
         try:
+            if values.get("forceDestroy"):
+                _empty(aws, id_)
             aws.s3.delete_bucket(Bucket=id_)
         except Exception as error:
             if not gone(error, "NoSuchBucket"):

@@ -154,11 +154,28 @@ class ApiServer:
         return self.request("PATCH", kind.path(namespace, name), body=manifest, query=query)
 
     def kind(self, api_version: str, kind: str, *, refresh: bool = False) -> Kind | None:
-        """The served kind, or `None`. Discovery is asked again when the kind is not among those known."""
+        """The served kind, or `None`. A kind that is not among those known is looked up in its own API version: the
+        list of everything lags behind a new CRD by many seconds."""
         with self._kinds_lock:
-            if refresh or (api_version, kind) not in self._kinds:
+            if refresh or not self._kinds:
                 self._kinds = self._discover()
+            if (api_version, kind) not in self._kinds:
+                self._kinds.update(self._discover_version(api_version))
             return self._kinds.get((api_version, kind))
+
+    def _discover_version(self, api_version: str) -> dict[tuple[str, str], Kind]:
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            resources = _list(self.request("GET", root).document, "resources")
+        except ApiError as error:
+            if error.status == 404:
+                return {}
+            raise
+        return {
+            (api_version, str(r["kind"])): Kind(api_version, str(r["kind"]), str(r["name"]), bool(r.get("namespaced")))
+            for r in resources
+            if "/" not in str(r["name"])  # a subresource
+        }
 
     def _discover(self) -> dict[tuple[str, str], Kind]:
         kinds: dict[tuple[str, str], Kind] = {}

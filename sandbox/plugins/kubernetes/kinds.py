@@ -81,7 +81,7 @@ class Kinds:
         wanted = [key for key, _ in _defined(manifest)]
         pause = 0.05
         while True:
-            self.refresh()
+            self._missing.clear()
             lacking = [key for key in wanted if self._api.kind(*key) is None]
             if not lacking:
                 return None

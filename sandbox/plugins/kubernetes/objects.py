@@ -5,9 +5,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seawall.sandbox.plugins.difference import same
+from seawall.sandbox.plugins.difference import Change, compare, related, same
 from seawall.sandbox.plugins.errors import PluginError
 from seawall.sandbox.plugins.kubernetes.client import FIELD_MANAGER
+from seawall.sandbox.plugins.kubernetes.quantity import equal_quantities
 from seawall.sandbox.plugins.properties import UNKNOWN, Path, Unknown, at, changed, has
 
 # Written by the server on every change; never said by a program, so neither compared nor kept in the state.
@@ -77,6 +78,20 @@ def comparable(document: Mapping[str, object]) -> dict[str, object]:
     return _without(document, (*_VOLATILE, *_BORN))
 
 
+def real_changes(live: Mapping[str, object], applied: Mapping[str, object], said: list[Change]) -> list[Change]:
+    """What applying would change in the live object.
+
+    A quantity in another spelling is no change as long as the program `said` nothing new about it: a webhook that
+    writes `1` for `1000m` when an object is created need not do so when it is updated.
+    """
+    return [
+        change
+        for change in compare(comparable(live), comparable(applied))
+        if not equal_quantities(at(live, change.path), at(applied, change.path))
+        or any(related(change.path, new.path) for new in said)
+    ]
+
+
 def _without(document: Mapping[str, object], fields: tuple[str, ...]) -> dict[str, object]:
     result = {key: value for key, value in document.items() if key != "status"}
     metadata = document.get("metadata")
@@ -133,7 +148,7 @@ def refreshed_inputs(
 
 
 def _refreshed(said: object, live: object, applied: object) -> object:
-    if applied is not None and same(live, applied):
+    if applied is not None and (same(live, applied) or equal_quantities(live, applied)):
         return said
     if isinstance(said, dict) and isinstance(live, dict):
         return {k: _refreshed(v, live[k], at(applied, (k,))) for k, v in said.items() if k in live}

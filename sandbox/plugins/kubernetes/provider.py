@@ -111,7 +111,7 @@ class KubernetesStandIn(StandIn):
             return Difference([Change(("metadata", "name"), "add")])
         if compared.applied is None:
             return Difference(_kept(said, ignored))
-        changes = compare(objects.comparable(compared.live), objects.comparable(compared.applied))
+        changes = objects.real_changes(compared.live, compared.applied, said)
         return Difference(_shown(_kept(changes, ignored), news))
 
     def create(self, target: Target, inputs: Properties, *, preview: bool, timeout: float) -> State:

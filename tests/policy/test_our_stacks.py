@@ -1,0 +1,131 @@
+"""The stacks of this repository, as the program registers them, judged by the pack; and broken on purpose."""
+
+import copy
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_doubles import servicer
+from google.protobuf import json_format, struct_pb2
+from pulumi.runtime.proto import analyzer_pb2 as proto
+from recorder import run
+
+from seawall.components.settings import load, read_stack_file
+
+ROOT = Path(__file__).resolve().parents[2]
+Resources = list[proto.AnalyzerResource]
+
+
+def registered(stack: str) -> Resources:
+    """What the program registers for a stack, with what each property waits for."""
+    spec = importlib.util.spec_from_file_location("program", ROOT / "__main__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    settings = load(read_stack_file(ROOT, stack))
+    record = run(lambda: program.deploy(settings), preview=True)
+    return [
+        proto.AnalyzerResource(
+            type=request.type,
+            urn=f"urn:pulumi:{stack}::seawall::{request.type}::{name}",
+            name=name,
+            properties=request.object,
+            propertyDependencies={
+                key: proto.AnalyzerPropertyDependencies(urns=list(found.urns))
+                for key, found in request.propertyDependencies.items()
+            },
+        )
+        for name, request in record.requests.items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def infra() -> Resources:
+    return registered("infra")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Resources:
+    return registered("sandbox")
+
+
+@pytest.mark.parametrize("stack", ["infra", "sandbox"])
+def test_every_rule_judges_it_and_finds_nothing(stack: str, request: pytest.FixtureRequest) -> None:
+    resources: Resources = request.getfixturevalue(stack)
+    response = servicer(preview=True).AnalyzeStack(proto.AnalyzeStackRequest(resources=resources), None)
+    assert [diagnostic.message for diagnostic in response.diagnostics] == []
+    assert not response.not_applicable, "every rule has something to judge"
+
+
+def schedule(kind: str, manifest: dict[str, Any]) -> None:
+    if kind == "ScheduledBackup":
+        manifest["spec"]["schedule"] = "0 2 * * *"
+
+
+def budget(kind: str, manifest: dict[str, Any]) -> None:
+    if kind == "Dragonfly":
+        manifest["spec"]["pdb"] = {"minAvailable": manifest["spec"]["replicas"]}
+
+
+def _ingress(manifest: dict[str, Any], rule: int) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["spec"]["ingress"][rule]
+    return found
+
+
+def dragonfly_policy(change: Callable[[dict[str, Any]], None]) -> Callable[[str, dict[str, Any]], None]:
+    def apply(kind: str, manifest: dict[str, Any]) -> None:
+        selected = str(manifest.get("spec", {}).get("endpointSelector"))
+        if kind == "CiliumNetworkPolicy" and "dragonfly" in selected:
+            change(manifest)
+
+    return apply
+
+
+def _own_policy(kind: str, manifest: dict[str, Any]) -> None:
+    if kind == "Dragonfly":
+        manifest["spec"].pop("networkPolicyEnabled")
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (schedule, "CNPG-DATA-001"),
+        (budget, "DFLY-OPS-001"),
+        (_own_policy, "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: _ingress(m, 0).pop("fromEndpoints")), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: _ingress(m, 0).update(fromEntities=["cluster"])), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: m["spec"]["ingress"].pop(0)), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: m["spec"]["ingress"].pop(1)), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: _ingress(m, 0).pop("toPorts")), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: m["spec"].update(endpointSelector={"matchLabels": {"app": "x"}})), "DFLY-SEC-001"),
+        (dragonfly_policy(lambda m: m["spec"].update(enableDefaultDeny={"ingress": False})), "DFLY-SEC-001"),
+        (
+            dragonfly_policy(
+                lambda m: [e["matchLabels"].clear() for rule in m["spec"]["ingress"] for e in rule["fromEndpoints"]]
+            ),
+            "DFLY-SEC-001",
+        ),
+    ],
+)
+def test_one_change_is_caught_by_its_rule_alone(
+    infra: Resources, change: Callable[[str, dict[str, Any]], None], rule: str
+) -> None:
+    resources = []
+    for resource in infra:
+        manifest = json_format.MessageToDict(resource.properties)
+        changed = copy.deepcopy(manifest)
+        if resource.type.startswith("kubernetes:"):
+            change(resource.type.rpartition(":")[2], changed)
+        made = proto.AnalyzerResource()
+        made.CopyFrom(resource)
+        if changed != manifest:
+            message = struct_pb2.Struct()
+            json_format.ParseDict(changed, message)
+            made.properties.CopyFrom(message)
+        resources.append(made)
+    response = servicer(preview=True).AnalyzeStack(proto.AnalyzeStackRequest(resources=resources), None)
+    assert {diagnostic.policyName for diagnostic in response.diagnostics} == {rule}
+    assert {diagnostic.enforcementLevel for diagnostic in response.diagnostics} == {proto.MANDATORY}
