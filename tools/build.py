@@ -49,14 +49,9 @@ def fetching(groups: Sequence[Sequence[Tool]], go: Go) -> Iterator[None]:
 
     What fails here fails again, and is explained, when it is needed.
     """
-    commands = [
-        (
-            [str(go.binary), "list", "-mod=readonly", "-deps", *(tool.package for tool in tools)],
-            layout.go_module(folder),
-        )
-        for tools in groups
-        for folder in [tools[0].folder]
-    ]
+    # `go list -deps` fetches what the packages import, and no module more (`go mod download` takes those of tests too).
+    command = (str(go.binary), "list", "-mod=readonly", "-deps")
+    commands = [((*command, *(tool.package for tool in tools)), layout.go_module(tools[0].folder)) for tools in groups]
     with processes.beside(commands, env=go.environment()):
         yield
 

@@ -1,6 +1,7 @@
 """What a stand-in raises for a person to read, and how a message is kept free of secret values."""
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -36,7 +37,9 @@ class Refusal:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret value, as it is and as base64, replaced by `[secret]`. Values under 3 letters stay."""
-    for value in sorted({s for s in secrets if len(s) >= 3}, key=len, reverse=True):
-        text = text.replace(value, "[secret]")
-        text = text.replace(base64.b64encode(value.encode()).decode(), "[secret]")
-    return text
+    values = {value for value in secrets if len(value) >= 3}
+    spellings = values | {base64.b64encode(value.encode()).decode() for value in values}
+    if not spellings:
+        return text
+    longest_first = sorted(spellings, key=len, reverse=True)  # one of them may be part of another
+    return re.sub("|".join(map(re.escape, longest_first)), "[secret]", text)

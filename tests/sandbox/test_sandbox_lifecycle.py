@@ -18,6 +18,7 @@ from sandbox_helpers import pids, processes, start_elsewhere, until
 
 from seawall.errors import UserError
 from seawall.sandbox.cluster import Sandbox
+from seawall.sandbox.crds.sources import VENDORS
 from seawall.sandbox.parts import PORTS_OF
 from seawall.sandbox.record import Store
 
@@ -35,11 +36,14 @@ def lasting(toolchain: Mapping[str, Path], tmp_path_factory: pytest.TempPathFact
     assert not processes(own)
 
 
-def test_stop_leaves_no_process_and_no_folder_and_may_be_repeated(spare: Sandbox, console: Console) -> None:
+def test_a_start_from_nothing_and_a_stop_that_leaves_nothing(spare: Sandbox, console: Console) -> None:
+    spare = Sandbox(spare.state, shared_crds=False)  # as on a machine without the shared folder
     first = spare.start(console)
     assert set(first.started) == ALL
     assert first.notes == ()
     assert set(pids(spare)) == ALL
+    generated = {part.name for part in spare.status() if part.detail == "generated from the typed models of seawall"}
+    assert generated == {vendor.name for vendor in VENDORS}
 
     stopped = spare.stop()
 

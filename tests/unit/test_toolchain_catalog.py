@@ -95,5 +95,5 @@ def test_a_tool_that_path_is_never_asked_for_has_no_probe_and_the_others_have_on
 
 @pytest.mark.parametrize("ask", [catalog.tool, catalog.module])
 def test_an_unknown_name_is_a_user_error_that_lists_the_known_ones(ask) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(UserError, match=r"'kubctl'; allowed: etcd, kwokctl"):
+    with pytest.raises(UserError, match=r"'kubctl'; allowed: etcd, kwok, kwokctl"):
         ask("kubctl")
