@@ -15,7 +15,7 @@ from seawall.errors import EnvironmentFailure
 from seawall.sandbox.objects import Manifest, architecture
 from seawall.sandbox.pki import Pki
 
-NAMESPACE = "cnpg-system"
+NAMESPACE = "sandbox-cnpg-system"  # not a name that a stack for a real cluster would use: both may be here at once
 PREFIX = "cnpg-"  # the release manifests' name prefix
 DEPLOYMENT = "cnpg-controller-manager"
 CONFIG_MAP = "cnpg-controller-manager-config"

@@ -9,7 +9,7 @@ Manifest = dict[str, Any]
 NODES: Mapping[str, str] = {"node-1": "zone-a", "node-2": "zone-b", "node-3": "zone-c", "node-4": "zone-a"}
 """Simulated nodes and their zones: four nodes, so that three replicas can move; three zones, so that spread shows."""
 
-OPERATOR_NAMESPACES = ("cnpg-system", "dragonfly-operator-system", "cert-manager")
+OPERATOR_NAMESPACES = ("sandbox-cnpg-system", "sandbox-dragonfly-operator", "cert-manager")
 """Where the operators live: with Pod Security `restricted` enforced."""
 
 DEFAULT_CLASS = "standard"

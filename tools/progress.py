@@ -63,6 +63,7 @@ def _live(console: Console, doing: str, estimate: float, started: float) -> Iter
         TextColumn("{task.fields[detail]}", markup=False, style="dim"),
         console=console,
         transient=True,
+        refresh_per_second=4,
     )
     with progress, _ticking(0.5) as tick:
         task = progress.add_task(doing, total=estimate, detail="")

@@ -132,12 +132,18 @@ def _build(missing: Sequence[Tool], console: Console, announce: lock.Announce, *
     _say_plan(console, list(groups.values()), download=download)
     with build.fetching(list(groups.values())[1:], go):
         for tools in groups.values():
-            what = f"{', '.join(tool.name for tool in tools)} {tools[0].version}"
+            what = _called(tools)
             seconds = sum(tool.seconds for tool in tools)
             announce(f"building {what}")
             with progress.step(console, f"building {what}", f"built {what}", seconds) as detail:
                 build.build(tools, go, detail)
     progress.say(console, "`seawall tools clean` gives back the disk space that only builds need.")
+
+
+def _called(tools: Sequence[Tool]) -> str:
+    """A short name for what one build makes; the plan has listed every tool of it."""
+    first = tools[0]
+    return f"{first.name if len(tools) == 1 else f'{len(tools)} tools of {first.folder}'} {first.version}"
 
 
 def _say_plan(console: Console, groups: Sequence[Sequence[Tool]], *, download: bool) -> None:

@@ -5,7 +5,6 @@ unknown values and hides secrets, detailed diffs and partial failures.
 """
 
 import contextlib
-import importlib.metadata
 import os
 import signal
 import sys
@@ -51,7 +50,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:  # noqa: N802
         """The version of the vendor's SDK that this stands in for."""
-        return plugin_pb2.PluginInfo(version=importlib.metadata.version(self.stand_in.distribution))
+        from importlib.metadata import version  # not every run asks, and it imports the mail parser
+
+        return plugin_pb2.PluginInfo(version=version(self.stand_in.distribution))
 
     def Cancel(self, request: Empty, context: Context) -> Empty:  # noqa: N802
         """Stops every wait."""
@@ -226,8 +227,11 @@ def _abort_partially(context: Context, failure: PartialError, secrets: set[str])
     context.abort(grpc.StatusCode.UNKNOWN, status.message)
 
 
-def serve(stand_in: StandIn) -> NoReturn:
-    """Serve `stand_in` until the engine interrupts the process; prints the port, which is all the engine reads."""
+def serve(stand_in: StandIn, parent: int) -> NoReturn:
+    """Serve `stand_in` until the engine interrupts the process; prints the port, which is all the engine reads.
+
+    `parent` is the engine's process id, taken before anything slow: without the engine nobody would end this process.
+    """
     options = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
     server = grpc.server(ThreadPoolExecutor(_WORKERS, thread_name_prefix=stand_in.package), options=options)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(stand_in), server)
@@ -241,10 +245,8 @@ def serve(stand_in: StandIn) -> NoReturn:
         signal.signal(number, lambda *_: stopping.set())
     print(port, flush=True)
     threading.Thread(target=stand_in.warm_up, daemon=True).start()
-    parent = os.getppid()
     while not stopping.wait(2):
-        # An engine that was killed leaves its plugins behind; without it nobody will end this process.
-        if os.getppid() != parent:
+        if os.getppid() != parent:  # the engine was killed, which leaves its plugins behind
             break
     stand_in.cancel()
     with contextlib.suppress(Exception):

@@ -158,8 +158,6 @@ def test_the_simulation_is_noted(start: Any, tmp_path: Path) -> None:
 
 def test_an_unknown_type_is_refused_with_those_that_there_are(plugin: PluginHost) -> None:
     with pytest.raises(RefusedError, match=r"bucketObject:BucketObject is not implemented .*aws:kms/alias:Alias"):
-        RefusedError, match=r"aws:s3/bucketObject:BucketObject is not implemented .*aws:kms/alias:Alias"
-    ):
         plugin.resource("aws:s3/bucketObject:BucketObject", "it").check({})
 
 

@@ -211,6 +211,13 @@ def test_the_servers_error_is_shown_verbatim(plugin: PluginHost, namespace: str)
     )
 
 
+def test_an_unknown_field_of_a_custom_resource_is_an_error(plugin: PluginHost, namespace: str) -> None:
+    cluster = plugin.resource("kubernetes:postgresql.cnpg.io/v1:Cluster", "pg")
+    spec = {"instances": 1, "storage": {"size": "1Gi"}, "instancez": 3}
+    with pytest.raises(RefusedError, match=r"\.spec\.instancez: field not declared in schema"):
+        cluster.preview({"metadata": {"name": "pg", "namespace": namespace}, "spec": spec})
+
+
 def test_a_webhook_refuses_in_preview(plugin: PluginHost, namespace: str) -> None:
     cluster = plugin.resource("kubernetes:postgresql.cnpg.io/v1:Cluster", "pg")
     inputs = {

@@ -129,7 +129,7 @@ def test_the_operator_has_a_deployment_of_its_own(kube: Any) -> None:
     deployments = kube.resources.get(api_version="apps/v1", kind="Deployment")
 
     def ready() -> bool:
-        own = deployments.get(name="cnpg-controller-manager", namespace="cnpg-system")
+        own = deployments.get(name="cnpg-controller-manager", namespace="sandbox-cnpg-system")
         assert own.metadata.labels["app.kubernetes.io/name"] == "cloudnative-pg"
         return bool(own.status.readyReplicas == 2)
 

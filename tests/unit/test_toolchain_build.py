@@ -41,8 +41,8 @@ def test_every_tool_is_built_once_one_go_build_for_each_module(world: World) -> 
     assert "kube-apiserver           v1.36.3   k8s.io/kubernetes" in said
     assert "Together about 1" in said
     assert "DOWNLOAD=1" in said
-    assert "building kwok, kwokctl v0.8.0: about" in said
-    assert "built kwok, kwokctl v0.8.0 in " in said
+    assert "building etcd v3.6.5: about 40 s" in said
+    assert "built 2 tools of kwok v0.8.0 in " in said
 
 
 def test_go_is_asked_for_a_read_only_trimmed_build_with_the_version_set(world: World) -> None:

@@ -11,6 +11,7 @@ from seawall.sandbox.plugins import lean
 
 def main() -> None:
     """Start the stand-in, or refuse with exit code 2 when the endpoint is not the sandbox's."""
+    engine = os.getppid()
     lean.install()
     from seawall.sandbox.plugins.aws.provider import AwsStandIn
     from seawall.sandbox.plugins.aws.settings import ENDPOINT_VARIABLE, sandbox_endpoint
@@ -30,7 +31,7 @@ def main() -> None:
         AWS_EC2_METADATA_DISABLED="true",
         NO_PROXY="127.0.0.1,localhost,::1",
     )
-    serve(AwsStandIn(endpoint))
+    serve(AwsStandIn(endpoint), engine)
 
 
 if __name__ == "__main__":

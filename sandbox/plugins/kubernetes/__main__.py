@@ -11,6 +11,7 @@ from seawall.sandbox.plugins import lean
 
 def main() -> None:
     """Start the stand-in, or refuse with exit code 2 when nobody says which API server is the sandbox's."""
+    engine = os.getppid()
     lean.install()
     from seawall.sandbox.plugins.kubernetes.kubeconfig import API_SERVER_VARIABLE, sandbox_server
     from seawall.sandbox.plugins.kubernetes.provider import KubernetesStandIn
@@ -20,7 +21,7 @@ def main() -> None:
         server = sandbox_server(os.environ.get(API_SERVER_VARIABLE))
     except ValueError as error:
         sys.exit(_refused(str(error)))
-    serve(KubernetesStandIn(server))
+    serve(KubernetesStandIn(server), engine)
 
 
 def _refused(reason: str) -> int:
