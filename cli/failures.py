@@ -24,7 +24,13 @@ def guarded(run: Callable[[], object]) -> NoReturn:
     by ^C, or by SIGTERM, which is treated the same so that the engine is cancelled and not orphaned.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.exit(_code(run))
+    code = _code(run)
+    if code == INTERRUPTED:
+        # The program's threads may still wait for an engine that has gone; a normal exit would wait for them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _code(run: Callable[[], object]) -> int:

@@ -42,7 +42,7 @@ WHAT: Mapping[str, str] = {
     "kwok": "kwok (nodes, running pods and volumes are simulated)",
     "moto": "moto (S3, KMS, IAM and STS are simulated, in memory)",
     "barman-plugin": "barman plugin (real; without cert-manager, over a Unix socket)",
-    "cnpg-manager": "CloudNativePG operator (real, with its webhooks; its instances are simulated)",
+    "cnpg-manager": "CloudNativePG operator (real, bound to loopback by one changed line; its instances are simulated)",
 }
 """What each part is, and whether it is real, in one phrase."""
 

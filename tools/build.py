@@ -28,7 +28,8 @@ def build(tools: Sequence[Tool], go: Go, detail: Detail) -> None:
     names = ", ".join(tool.name for tool in tools)
     with scratch(folder) as output:
         packages = [tool.package for tool in tools]
-        command = [str(go.binary), "build", *_FLAGS, "-ldflags", flags, "-o", f"{output}{os.sep}", *packages]
+        amended = [option for tool in tools for option in _amended(tool, go, detail, output)]
+        command = [str(go.binary), "build", *_FLAGS, *amended, "-ldflags", flags, "-o", f"{output}{os.sep}", *packages]
         text = _go(command, folder, go, detail)
         built = [output / tool.package.rsplit("/", 1)[-1] for tool in tools]
         if text is not None or not all(file.is_file() for file in built):
@@ -104,6 +105,34 @@ def sweep() -> None:
     temporary = layout.go() / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True, exist_ok=True)
+
+
+def _amended(tool: Tool, go: Go, detail: Detail, output: Path) -> list[str]:
+    """Go's options to build from a changed copy of the tool's module; none when nothing of it is changed.
+
+    Raises `EnvironmentFailure` when the text to change does not stand there exactly once.
+    """
+    change = tool.amendment
+    if change is None:
+        return []
+    fetch_module(tool, go, detail)
+    copy = output / "module"
+    shutil.copytree(layout.unpacked(tool), copy, copy_function=shutil.copyfile)
+    for path, _, _ in os.walk(copy):  # Go keeps modules read-only; the copy must be removable
+        Path(path).chmod(0o755)
+    source = copy / change.file
+    text = source.read_text() if source.is_file() else ""
+    if text.count(change.old) != 1:
+        raise EnvironmentFailure(
+            f"{tool.name} {tool.version} could not be built: {change.file} of {tool.module} holds the text to change "
+            f"{text.count(change.old)} times instead of once; correct the amendment in tools/catalog.py"
+        )
+    source.write_text(text.replace(change.old, change.new))
+    pins = layout.go_module(tool.folder)
+    modfile = output / "build.mod"
+    modfile.write_text(f"{(pins / 'go.mod').read_text()}\nreplace {tool.module} => {copy}\n")
+    shutil.copyfile(pins / "go.sum", output / "build.sum")
+    return [f"-modfile={modfile}"]
 
 
 def _go(command: Sequence[str], folder: str, go: Go, detail: Detail) -> str | None:

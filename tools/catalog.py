@@ -52,6 +52,22 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """One place of a module's source that is changed before a tool is built, because no setting of the tool does it."""
+
+    name: str
+    """Short name; part of the tool's folder in the cache, so that no plain build is taken for this one."""
+    file: str
+    """File of the module, relative to its folder."""
+    old: str
+    """Text that must stand there exactly once, else the build is refused: the module is not the one we know."""
+    new: str
+    """What stands there instead."""
+    why: str
+    """Why it is needed, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool(Module):
     """A program, built from its Go module unless a good one is on PATH or its vendor may be asked."""
 
@@ -69,10 +85,17 @@ class Tool(Module):
     """Linker flags that make the tool say its version; the same for every tool of a folder."""
     binary: str = ""
     """Path of the executable in the version's folder of the cache; empty for the tool's own name."""
+    amendment: Amendment | None = None
+    """What is changed in the module's source; only for a tool that is always built."""
+
+    @property
+    def edition(self) -> str:
+        """Name of the tool's folder in the cache: its version, and what was changed in it."""
+        return f"{self.version}-{self.amendment.name}" if self.amendment else self.version
 
     @property
     def executable(self) -> str:
-        """Path of the executable, relative to `<cache>/tools/<name>/<version>/`."""
+        """Path of the executable, relative to `<cache>/tools/<name>/<edition>/`."""
         return self.binary or self.name
 
 
@@ -161,6 +184,13 @@ TOOLS: Final[tuple[Tool, ...]] = (
         probe=(),
         download=Download.NONE,
         seconds=87,
+        amendment=Amendment(
+            name="loopback",
+            file="internal/cmd/manager/controller/controller.go",
+            old="Port:    port,",
+            new='Host: "127.0.0.1", Port: port,',
+            why="no setting binds the webhook to loopback, and nothing of the sandbox may listen elsewhere",
+        ),
     ),
     Tool(
         name="barman-plugin",

@@ -13,7 +13,7 @@ def tools() -> Path:
 
 def version_folder(tool: Tool) -> Path:
     """The folder of one version of one tool; it appears complete, by a rename, or not at all."""
-    return tools() / tool.name / tool.version
+    return tools() / tool.name / tool.edition
 
 
 def executable(tool: Tool) -> Path:

@@ -99,6 +99,7 @@ def test_after_only_the_driver_was_killed_its_engine_is_ended(trial: Trial) -> N
     with update_in_another_process(trial) as driver:
         driver.kill()
         driver.wait()
+        (trial.folder / "gate").touch()
         # At once, while its engine may still be running.
         trial.engine().up()
     assert trial.resources() == ["early", "late"]

@@ -1,112 +1,28 @@
-"""The Kubernetes stand-in against the sandbox's API server, driven over its protocol as the engine drives it."""
+"""The Kubernetes stand-in against the API server: settings, refusals, the life of an object, secrets."""
+
+# ruff: noqa: F811 - a test takes a fixture by the name that was imported
 
 import base64
-import copy
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from plugin_host import PluginHost, RefusedError, Resource, notes, together
+from kubernetes_plugin import (  # noqa: F401
+    config_map,
+    deployment,
+    live,
+    map_of,
+    name,
+    namespace,
+    patch,
+    plugin,
+    settings,
+    shared,
+    start,
+)
+from plugin_host import PluginHost, RefusedError
 
 from seawall.sandbox.cluster import Sandbox
-from seawall.sandbox.plugins.properties import UNKNOWN
-
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-
-
-def settings(sandbox: Sandbox) -> dict[str, object]:
-    return {"kubeconfig": str(sandbox.endpoints.kubeconfig), "context": sandbox.endpoints.context}
-
-
-@pytest.fixture
-def start(sandbox: Sandbox, tmp_path: Path) -> Iterator[Any]:
-    """Starts stand-ins, as many runs as a test needs."""
-    started: list[PluginHost] = []
-
-    def run() -> PluginHost:
-        environment = {
-            "SEAWALL_SANDBOX_API_SERVER": sandbox.endpoints.api_server,
-            "SEAWALL_PLUGIN_NOTES": str(tmp_path / "notes"),
-        }
-        started.append(PluginHost("kubernetes", environment))
-        return started[-1].configure(settings(sandbox))
-
-    yield run
-    for host in started:
-        host.stop()
-
-
-@pytest.fixture(scope="module")
-def shared(sandbox: Sandbox) -> Iterator[PluginHost]:
-    environment = {"SEAWALL_SANDBOX_API_SERVER": sandbox.endpoints.api_server}
-    host = PluginHost("kubernetes", environment).configure(settings(sandbox))
-    yield host
-    host.stop()
-
-
-@pytest.fixture
-def plugin(shared: PluginHost) -> PluginHost:
-    """A stand-in that other tests have used; what it said to them is forgotten."""
-    return shared.forget()
-
-
-@pytest.fixture
-def name(kube: Any) -> Iterator[str]:
-    """A name for a namespace and more; the namespace of that name goes away at the end."""
-    own = f"plugin-{uuid.uuid4().hex[:8]}"
-    yield own
-    namespaces = kube.resources.get(api_version="v1", kind="Namespace")
-    if any(item.metadata.name == own for item in namespaces.get().items):
-        namespaces.delete(name=own)
-
-
-@pytest.fixture
-def namespace(plugin: PluginHost, name: str) -> str:
-    """An existing namespace that the stand-in made."""
-    plugin.resource("kubernetes:core/v1:Namespace", "own").create({"metadata": {"name": name}})
-    return name
-
-
-def config_map(host: PluginHost, label: str = "map") -> Resource:
-    return host.resource("kubernetes:core/v1:ConfigMap", label)
-
-
-def map_of(namespace: str, name: str = "settings", **data: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "namespace": namespace}, "data": data}
-
-
-def deployment(namespace: str, **container: object) -> dict[str, Any]:
-    pod = {"containers": [{"name": "main", "image": "registry.invalid/a:1", **container}]}
-    return {
-        "metadata": {"name": "app", "namespace": namespace},
-        "spec": {
-            "selector": {"matchLabels": {"app": "a"}},
-            "template": {"metadata": {"labels": {"app": "a"}}, "spec": pod},
-        },
-    }
-
-
-def live(kube: Any, kind: str, name: str, namespace: str | None = None, api_version: str = "v1") -> Any:
-    from kubernetes.dynamic.exceptions import NotFoundError
-
-    try:
-        return kube.resources.get(api_version=api_version, kind=kind).get(name=name, namespace=namespace).to_dict()
-    except NotFoundError:
-        return None
-
-
-def patch(kube: Any, kind: str, name: str, namespace: str, body: dict[str, Any], api_version: str = "v1") -> None:
-    resource = kube.resources.get(api_version=api_version, kind=kind)
-    resource.patch(name=name, namespace=namespace, body=body, content_type="application/merge-patch+json")
-
-
-def previews(kube: Any) -> list[str]:
-    """The temporary namespaces that are not being deleted."""
-    found = kube.resources.get(api_version="v1", kind="Namespace").get(label_selector="seawall.dev/preview=true")
-    return [item.metadata.name for item in found.items if item.metadata.deletionTimestamp is None]
-
 
 # What the provider's settings may be
 
@@ -186,209 +102,6 @@ def test_a_kind_that_is_not_served_says_what_to_do(plugin: PluginHost) -> None:
     misspelt = plugin.resource("kubernetes:apps/v1:Deploiment", "typo")
     with pytest.raises(RefusedError, match="near: Deployment"):
         misspelt.preview({"metadata": {"name": "a", "namespace": "default"}})
-
-
-# Preview
-
-
-def test_a_preview_shows_what_the_server_would_store_and_changes_nothing(
-    plugin: PluginHost, namespace: str, kube: Any
-) -> None:
-    outputs: Any = plugin.resource("kubernetes:apps/v1:Deployment", "app").preview(deployment(namespace))
-    assert outputs["spec"]["replicas"] == 1
-    assert outputs["metadata"]["uid"] is UNKNOWN
-    assert live(kube, "Deployment", "app", namespace, "apps/v1") is None
-
-
-def test_the_servers_error_is_shown_verbatim(plugin: PluginHost, namespace: str) -> None:
-    wrong = deployment(namespace)
-    wrong["spec"]["replica"] = 3
-    with pytest.raises(RefusedError) as refused:
-        plugin.resource("kubernetes:apps/v1:Deployment", "app").preview(wrong)
-    assert str(refused.value) == (
-        f"Deployment {namespace}/app: failed to create typed patch object ({namespace}/app; apps/v1, Kind=Deployment): "
-        ".spec.replica: field not declared in schema"
-    )
-
-
-def test_an_unknown_field_of_a_custom_resource_is_an_error(plugin: PluginHost, namespace: str) -> None:
-    cluster = plugin.resource("kubernetes:postgresql.cnpg.io/v1:Cluster", "pg")
-    spec = {"instances": 1, "storage": {"size": "1Gi"}, "instancez": 3}
-    with pytest.raises(RefusedError, match=r"\.spec\.instancez: field not declared in schema"):
-        cluster.preview({"metadata": {"name": "pg", "namespace": namespace}, "spec": spec})
-
-
-def test_a_webhook_refuses_in_preview(plugin: PluginHost, namespace: str) -> None:
-    cluster = plugin.resource("kubernetes:postgresql.cnpg.io/v1:Cluster", "pg")
-    inputs = {
-        "metadata": {"name": "pg", "namespace": namespace},
-        "spec": {"instances": 3, "storage": {"size": "1Gi"}, "minSyncReplicas": 5, "maxSyncReplicas": 1},
-    }
-    with pytest.raises(RefusedError, match=rf"Cluster {namespace}/pg: .*minSyncReplicas"):
-        cluster.preview(inputs)
-
-
-def test_a_webhooks_defaults_are_no_difference(plugin: PluginHost, namespace: str) -> None:
-    cluster = plugin.resource("kubernetes:postgresql.cnpg.io/v1:Cluster", "pg")
-    spec = {"instances": 1, "storage": {"size": "1024Mi"}, "resources": {"requests": {"cpu": "1000m"}}}
-    inputs: dict[str, object] = {"metadata": {"name": "pg", "namespace": namespace}, "spec": spec}
-    cluster.create(inputs)
-    try:
-        assert not cluster.diff(inputs).changed
-        said = cluster.inputs.values
-        assert cluster.refresh()
-        assert cluster.inputs.values == said
-        changed = copy.deepcopy(inputs)
-        changed["spec"]["resources"]["requests"]["cpu"] = "1500m"  # type: ignore[index]
-        assert cluster.diff(changed).paths == {"spec.resources.requests.cpu": "UPDATE"}
-    finally:
-        cluster.delete()
-
-
-def test_pod_security_warnings_become_diagnostics_once(plugin: PluginHost, name: str) -> None:
-    own = plugin.resource("kubernetes:core/v1:Namespace", "own")
-    own.create({"metadata": {"name": name, "labels": RESTRICTED}})
-    app = plugin.resource("kubernetes:apps/v1:Deployment", "app")
-    for _ in range(2):
-        app.preview(deployment(name))
-    warnings = [s for s in plugin.engine.said if s.severity == "warning"]
-    assert [w.urn for w in warnings] == [app.urn]
-    assert warnings[0].text.startswith('would violate PodSecurity "restricted:latest": allowPrivilegeEscalation')
-
-
-def test_a_namespace_of_the_same_stack_is_stood_in_for(start: Any, kube: Any, name: str, tmp_path: Path) -> None:
-    plugin = start()
-    own = plugin.resource("kubernetes:core/v1:Namespace", "own")
-    own.preview({"metadata": {"name": name, "labels": RESTRICTED, "annotations": {"a": "b"}}})
-    app = plugin.resource("kubernetes:apps/v1:Deployment", "app")
-    maps = [config_map(plugin, f"map{i}") for i in range(8)]
-    together(*[lambda r=r, i=i: r.preview(map_of(name, f"m{i}", k="v")) for i, r in enumerate(maps)])
-    outputs: Any = app.preview(deployment(name))
-
-    assert outputs["metadata"]["namespace"] == name
-    stand_in = previews(kube)
-    assert len(stand_in) == 1
-    there = live(kube, "Namespace", stand_in[0])["metadata"]
-    assert there["labels"].items() >= RESTRICTED.items()
-    assert there["annotations"]["a"] == "b"
-    assert any("would violate PodSecurity" in text for text in plugin.said("warning"))
-    said = [text for text in plugin.said("info") if "temporary namespace" in text]
-    assert len(said) == 1
-    assert f"namespace {name} does not exist yet" in said[0]
-    assert {n["kind"] for n in notes(tmp_path / "notes")} == {"simulated", "temporary-namespace", "warning"}
-
-    wrong = map_of(name, "wrong")
-    wrong["data"] = {"not a key": "v"}
-    with pytest.raises(RefusedError) as refused:
-        config_map(plugin, "wrong").preview(wrong)
-    assert stand_in[0] not in str(refused.value)
-
-    assert plugin.stop() == 0
-    assert previews(kube) == []
-    assert live(kube, "Namespace", name) is None
-
-
-def test_a_temporary_namespace_of_a_killed_run_is_collected_and_no_other(start: Any, kube: Any, name: str) -> None:
-    killed, alive = start(), start()
-    for host, own in ((killed, name), (alive, f"{name}-b")):
-        host.resource("kubernetes:core/v1:Namespace", "own").preview({"metadata": {"name": own}})
-        config_map(host).preview(map_of(own, k="v"))
-    assert len(previews(kube)) == 2
-    killed.process.kill()
-    killed.process.wait()
-    start()
-    assert len(previews(kube)) == 1
-    alive.stop()
-    assert previews(kube) == []
-
-
-def test_a_namespace_that_nobody_declares_is_an_error_that_says_so(plugin: PluginHost) -> None:
-    with pytest.raises(RefusedError, match=r'namespaces "nobody" not found\. Namespace nobody neither exists nor came'):
-        config_map(plugin).preview(map_of("nobody", k="v"))
-
-
-def test_unknown_values_are_stood_in_for_and_named(plugin: PluginHost, namespace: str) -> None:
-    inputs: dict[str, Any] = map_of(namespace, key="known")
-    inputs["data"]["arn"] = UNKNOWN
-    outputs: Any = config_map(plugin).preview(inputs)
-    assert outputs["data"] == {"key": "known", "arn": UNKNOWN}
-    assert [t for t in plugin.said("info") if "data.arn" in t] == [
-        f"ConfigMap {namespace}/settings: dry-run with a stand-in value for data.arn, which is not known before the "
-        "deployment"
-    ]
-
-
-def test_a_stand_in_value_has_the_type_of_its_field(plugin: PluginHost, namespace: str) -> None:
-    app = deployment(namespace)
-    app["spec"]["replicas"] = UNKNOWN
-    app["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"memory": UNKNOWN}}
-    outputs: Any = plugin.resource("kubernetes:apps/v1:Deployment", "app").preview(app)
-    assert outputs["spec"]["replicas"] is UNKNOWN
-    assert not plugin.said("error")
-
-
-def test_an_error_beside_an_unknown_value_is_still_an_error(plugin: PluginHost, namespace: str) -> None:
-    app = deployment(namespace, imagePullPolicy="Sometimes")
-    app["spec"]["template"]["spec"]["containers"][0]["image"] = UNKNOWN
-    with pytest.raises(RefusedError, match="imagePullPolicy"):
-        plugin.resource("kubernetes:apps/v1:Deployment", "app").preview(app)
-
-
-def test_a_refusal_of_the_stand_in_value_is_a_warning_with_the_servers_words(
-    plugin: PluginHost, namespace: str
-) -> None:
-    # No schema says what an endpoint's address must be: the server's own code refuses the stand-in value.
-    slice_ = plugin.resource("kubernetes:discovery.k8s.io/v1:EndpointSlice", "slice")
-    inputs: dict[str, object] = {
-        "metadata": {"name": "slice", "namespace": namespace},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [UNKNOWN]}],
-    }
-    outputs: Any = slice_.preview(inputs)
-    assert outputs["endpoints"] == [{"addresses": [UNKNOWN]}]
-    (warning,) = plugin.said("warning")
-    assert "could not be dry-run: depends on endpoints[0].addresses[0]" in warning
-    assert "EndpointSlice" in warning
-    assert "seawall-unknown" in warning
-
-
-def test_a_resource_of_a_crd_of_the_same_stack_is_warned_about_and_then_deployed(
-    plugin: PluginHost, namespace: str
-) -> None:
-    group = f"g{uuid.uuid4().hex[:8]}.example.com"
-    versions = [
-        {
-            "name": "v1",
-            "served": True,
-            "storage": True,
-            "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object"}}}},
-        }
-    ]
-    definition: dict[str, object] = {
-        "metadata": {"name": f"things.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": "Thing", "plural": "things"},
-            "versions": versions,
-        },
-    }
-    crd = plugin.resource("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "crd")
-    thing = plugin.resource(f"kubernetes:{group}/v1:Thing", "thing")
-    # Foreground deletion would wait for the garbage collector to notice the new kind, up to half a minute.
-    background = {"pulumi.com/deletionPropagationPolicy": "background"}
-    said: dict[str, object] = {"metadata": {"name": "one", "namespace": namespace, "annotations": background}}
-    crd.preview(definition)
-    thing.preview(said)
-    assert any("is made by this stack and is not served yet" in text for text in plugin.said("warning"))
-    crd.create(definition)
-    try:
-        thing.create(said)
-        assert thing.id == f"{namespace}/one"
-        thing.delete()
-    finally:
-        crd.delete()
-    assert not thing.refresh()
 
 
 # Create, update, drift, delete
@@ -518,79 +231,6 @@ def test_what_an_interrupted_run_made_is_adopted(plugin: PluginHost, namespace: 
     outputs: Any = again.create(map_of(namespace, a="2"))
     assert outputs["data"] == {"a": "2"}
     assert sum("it is taken over" in text for text in plugin.said("info")) == 1
-
-
-# Replacement
-
-
-def test_another_name_replaces_and_nothing_is_deleted_first(plugin: PluginHost, namespace: str) -> None:
-    resource = config_map(plugin)
-    resource.create(map_of(namespace, a="1"))
-    difference = resource.diff(map_of(namespace, "other", a="1"))
-    assert difference.replaces == ["metadata.name"]
-    assert not difference.delete_first
-
-
-def immutable_cases() -> list[Any]:
-    secret = {"type": "a/b", "data": {}}
-    job = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b:1"}]}}}}
-    other_job = copy.deepcopy(job)
-    other_job["spec"]["template"]["spec"]["containers"][0]["image"] = "b:2"  # type: ignore[index]
-    claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
-    other_claim = {"spec": {**claim["spec"], "accessModes": ["ReadWriteMany"]}}
-    service = {"spec": {"clusterIP": "None", "ports": [{"port": 80}]}}
-    other_service = {"spec": {"clusterIP": "10.96.0.77", "ports": [{"port": 80}]}}
-    app = {"spec": deployment("x")["spec"]}
-    other_app = copy.deepcopy(app)
-    other_app["spec"]["selector"]["matchLabels"] = {"app": "b"}
-    other_app["spec"]["template"]["metadata"]["labels"] = {"app": "b"}
-    database = {"spec": {"name": "one", "owner": "o", "cluster": {"name": "pg"}}}
-    other_database = {"spec": {**database["spec"], "name": "two"}}
-    image = "spec.template.spec.containers[0].image"
-    return [
-        pytest.param("core/v1:Secret", secret, {**secret, "type": "c/d"}, "type", id="secret-type"),
-        pytest.param("batch/v1:Job", job, other_job, image, id="job-template"),
-        pytest.param("core/v1:PersistentVolumeClaim", claim, other_claim, "spec.accessModes[0]", id="claim-access"),
-        pytest.param("core/v1:Service", service, other_service, "spec.clusterIP", id="service-address"),
-        pytest.param("apps/v1:Deployment", app, other_app, "spec.selector.matchLabels.app", id="selector"),
-        pytest.param("postgresql.cnpg.io/v1:Database", database, other_database, "spec.name", id="crd-rule"),
-    ]
-
-
-@pytest.mark.parametrize(("type_", "before", "after", "path"), immutable_cases())
-def test_an_immutable_field_replaces(
-    plugin: PluginHost, namespace: str, type_: str, before: dict[str, Any], after: dict[str, Any], path: str
-) -> None:
-    metadata = {"metadata": {"name": "it", "namespace": namespace}}
-    resource = plugin.resource(f"kubernetes:{type_}", "it")
-    resource.create({**metadata, **before})
-    try:
-        difference = resource.diff({**metadata, **after})
-        assert path in difference.replaces
-        assert difference.delete_first
-        # The engine now previews the creation, while the old object is still there.
-        outputs: Any = resource.preview({**metadata, **after})
-        assert outputs["metadata"]["name"] == "it"
-    finally:
-        resource.delete()
-
-
-def test_an_error_is_not_a_reason_to_replace(plugin: PluginHost, namespace: str) -> None:
-    resource = plugin.resource("kubernetes:apps/v1:Deployment", "app")
-    resource.create(deployment(namespace))
-    wrong = deployment(namespace)
-    wrong["spec"]["replicas"] = -1
-    with pytest.raises(RefusedError, match=r"spec.replicas: Invalid value: -1"):
-        resource.diff(wrong)
-
-
-def test_what_is_wrong_besides_an_immutable_field_is_an_error(plugin: PluginHost, namespace: str) -> None:
-    resource = plugin.resource("kubernetes:core/v1:Secret", "it")
-    metadata = {"name": "it", "namespace": namespace}
-    resource.create({"metadata": metadata, "type": "a/b"})
-    broken: dict[str, object] = {"metadata": metadata, "type": "kubernetes.io/tls", "data": {"tls.crt": "eA=="}}
-    with pytest.raises(RefusedError, match=r"field is immutable, data\[tls.key\]: Required value"):
-        resource.diff(broken)
 
 
 # Secrets

@@ -26,23 +26,46 @@ def failing(world: World, names: list[str]) -> str:
 
 def test_every_tool_is_built_once_one_go_build_for_each_module(world: World) -> None:
     world.go(MAKES)
+    world.module("cnpg-manager", "Port:    port,")
     console, text = recorder()
     tools = toolchain.ensure(catalog.NAMES, console=console)
     assert list(tools) == list(catalog.NAMES)
-    assert len(world.asked()) == len({tool.folder for tool in catalog.TOOLS})
+    assert len(world.built()) == len({tool.folder for tool in catalog.TOOLS})
     for tool in catalog.TOOLS:
-        assert tools[tool.name] == world.executable(tool.name, tool.version, tool.executable)
+        assert tools[tool.name] == world.executable(tool.name, tool.edition, tool.executable)
         assert tools[tool.name].read_text() == f"built {tool.package}\n"
         assert os.access(tools[tool.name], os.X_OK)
     assert world.unfinished() == []
     assert toolchain.ensure(catalog.NAMES, console=console) == tools
-    assert len(world.asked()) == len({tool.folder for tool in catalog.TOOLS}), "nothing is built twice"
+    assert len(world.built()) == len({tool.folder for tool in catalog.TOOLS}), "nothing is built twice"
     said = text.getvalue()
     assert "kube-apiserver           v1.36.3   k8s.io/kubernetes" in said
     assert "Together about 1" in said
     assert "DOWNLOAD=1" in said
     assert "building etcd v3.6.5: about 40 s" in said
     assert "built 2 tools of kwok v0.8.0 in " in said
+
+
+def test_an_amended_tool_is_built_from_a_changed_copy_of_its_module_and_kept_under_a_name_of_its_own(
+    world: World,
+) -> None:
+    world.go(f'cat "${{out}}module/internal/cmd/manager/controller/controller.go" > {world.cache}.source; {MAKES}')
+    module = world.module("cnpg-manager", "a\n\tPort:    port,\nb\n")
+    tools = toolchain.ensure(["cnpg-manager"], console=recorder()[0])
+    assert tools["cnpg-manager"] == world.executable("cnpg-manager", "v1.30.0-loopback")
+    assert Path(f"{world.cache}.source").read_text() == 'a\n\tHost: "127.0.0.1", Port: port,\nb\n'
+    assert "Host" not in (module / "internal/cmd/manager/controller/controller.go").read_text()
+    assert "-modfile=" in world.built()[0]
+    assert world.unfinished() == []
+
+
+@pytest.mark.parametrize(("source", "times"), [("Port: other,", 0), ("Port:    port,\nPort:    port,", 2)])
+def test_an_amendment_that_does_not_fit_the_module_is_refused(world: World, source: str, times: int) -> None:
+    world.go(MAKES)
+    world.module("cnpg-manager", source)
+    assert f"holds the text to change {times} times instead of once" in failing(world, ["cnpg-manager"])
+    assert world.built() == []
+    assert world.unfinished() == []
 
 
 def test_go_is_asked_for_a_read_only_trimmed_build_with_the_version_set(world: World) -> None:

@@ -49,6 +49,7 @@ def test_get_prints_one_path_per_tool(world: World) -> None:
         f"etcd: {world.executable('etcd', 'v3.6.5')}",
         f"kwok: {world.executable('kwok', 'v0.8.0')}",
     ]
+    world.module("cnpg-manager", "Port:    port,")
     assert len(run("get").splitlines()) == len(catalog.NAMES)
 
 

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 import seawall
-from seawall.tools import golang
+from seawall.tools import catalog, golang, layout
 
 GO_ENV = "https://modules.example,direct"
 
@@ -64,14 +64,30 @@ class World:
         file = Path(f"{self.cache}.asked")
         return file.read_text().splitlines() if file.exists() else []
 
+    def built(self) -> list[str]:
+        """The builds among `asked`."""
+        return [line for line in self.asked() if line.split()[1] == "build"]
+
     def listed(self) -> list[str]:
         """The packages whose modules the fake `go` was asked to fetch, one line per call."""
         file = Path(f"{self.cache}.listed")
         return file.read_text().splitlines() if file.exists() else []
 
-    def executable(self, name: str, version: str, binary: str = "") -> Path:
+    def executable(self, name: str, edition: str, binary: str = "") -> Path:
         """Where a tool belongs in the cache."""
-        return self.cache / "tools" / name / version / (binary or name)
+        return self.cache / "tools" / name / edition / (binary or name)
+
+    def module(self, name: str, text: str) -> Path:
+        """Put the module of a tool whose source is amended into the cache, read-only as Go keeps it."""
+        tool = catalog.tool(name)
+        assert tool.amendment is not None
+        folder = layout.unpacked(tool)
+        source = folder / tool.amendment.file
+        source.parent.mkdir(parents=True)
+        source.write_text(text)
+        source.chmod(0o444)
+        source.parent.chmod(0o555)
+        return folder
 
     def unfinished(self) -> list[Path]:
         """Files in the folder of what is not finished."""
