@@ -65,4 +65,4 @@ bench-start: venv ## measure what a newcomer waits for, into docs/bench-start.md
 	@$(seawall) bench-start $(ARGS)
 
 lock: venv ## pin every dependency with hashes
-	@$(compile) pyproject.toml -o requirements.txt && $(compile) --extra dev pyproject.toml -o requirements-dev.txt
+	@$(compile) pyproject.toml -o requirements.txt && $(compile) --extra dev --constraint requirements.txt pyproject.toml -o requirements-dev.txt

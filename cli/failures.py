@@ -1,5 +1,6 @@
 """How the command line ends: one sentence on stderr and an exit code, never a traceback."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -25,10 +26,11 @@ def guarded(run: Callable[[], object]) -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
     code = _code(run)
-    if code == INTERRUPTED:
-        # The program's threads may still wait for an engine that has gone; a normal exit would wait for them.
-        sys.stdout.flush()
-        sys.stderr.flush()
+    if code:
+        # Threads of the program may still wait for an engine that has gone, and a normal exit would wait for them.
+        with contextlib.suppress(OSError):  # nobody reads any more
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 

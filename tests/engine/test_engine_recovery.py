@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,9 +32,9 @@ SLOW = """
 
     Thing("early")
     if not is_dry_run():
-        gate = pathlib.Path("gate")
+        gate = pathlib.Path(__file__).with_name("gate")
         if not gate.exists():
-            pathlib.Path("reached").touch()
+            gate.with_name("reached").touch()
             while not gate.exists():
                 time.sleep(0.05)
     Thing("late")
@@ -68,9 +68,9 @@ def update_in_another_process(trial: Trial) -> Iterator[subprocess.Popen[str]]:
             process.wait()
 
 
-def wait_for(condition: "object", process: subprocess.Popen[str], log: Path) -> None:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], log: Path) -> None:
     for _ in range(1200):
-        if condition():  # type: ignore[operator]
+        if condition():
             return
         assert process.poll() is None, log.read_text()
         time.sleep(0.1)
@@ -112,7 +112,7 @@ def test_after_only_the_engine_was_killed_the_driver_says_so(trial: Trial) -> No
         (trial.folder / "gate").touch()
         assert driver.wait(timeout=120) == 3
     said = (trial.folder.parent / "log").read_text()
-    assert "error: the engine was ended by SIGKILL" in said
+    assert "error: the Pulumi engine was ended by SIGKILL" in said
     assert "Traceback" not in said
     trial.engine().up()
     assert trial.resources() == ["early", "late"]
@@ -139,9 +139,7 @@ def test_operations_that_were_never_recorded_as_done_are_cleared(trial: Trial) -
     latest["pending_operations"] = [{"type": "creating", "resource": lost}]
     trial.checkpoint.write_text(json.dumps(content))
     done = trial.engine().up()
-    assert done.recovered == (
-        "an earlier update was cut short in 1 operation: what it made is adopted now",
-    )
+    assert done.recovered == ("an earlier update was cut short in 1 operation: what it made is adopted now",)
     assert recovery.pending_operations(trial.state, "trial", "dev") == []
     assert done.changed == 0
 

@@ -207,11 +207,18 @@ def test_cancelling_ends_a_wait(start: Any, namespace: str, kube: Any) -> None:
         patch(kube, "ConfigMap", "settings", namespace, {"metadata": {"finalizers": None}})
 
 
+def test_what_another_stack_made_is_not_taken_over(plugin: PluginHost, namespace: str) -> None:
+    config_map(plugin).create(map_of(namespace, a="1"))
+    other = config_map(plugin.forget())
+    with pytest.raises(RefusedError, match="exists already and was not made by this stack: import it"):
+        other.create(map_of(namespace, a="2"))
+
+
 def test_import_takes_over_what_exists(plugin: PluginHost, namespace: str, kube: Any) -> None:
     maps = kube.resources.get(api_version="v1", kind="ConfigMap")
     maps.create(body={"metadata": {"name": "theirs"}, "data": {"a": "1"}}, namespace=namespace)
     taken = config_map(plugin)
-    with pytest.raises(RefusedError, match="exists already and was not made by this project: import it"):
+    with pytest.raises(RefusedError, match="exists already and was not made by this stack: import it"):
         taken.preview(map_of(namespace, "theirs", a="1"))
     assert taken.import_(f"{namespace}/theirs")
     assert taken.inputs.values == {

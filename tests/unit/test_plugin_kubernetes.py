@@ -8,7 +8,7 @@ import pytest
 from seawall.sandbox.plugins.difference import Change, compare
 from seawall.sandbox.plugins.errors import PluginError
 from seawall.sandbox.plugins.kubernetes import kubeconfig, objects, placeholders, tokens
-from seawall.sandbox.plugins.kubernetes.client import ApiError, Kind, warnings_of
+from seawall.sandbox.plugins.kubernetes.client import ApiError, Kind, field_manager, warnings_of
 from seawall.sandbox.plugins.kubernetes.immutability import fixed_fields, immutable_fields, replacing
 from seawall.sandbox.plugins.kubernetes.quantity import equal_quantities
 from seawall.sandbox.plugins.properties import UNKNOWN, Properties
@@ -138,7 +138,7 @@ LIVE: dict[str, Any] = {
         "name": "a",
         "uid": "1",
         "resourceVersion": "7",
-        "managedFields": [{"manager": "seawall", "operation": "Apply"}],
+        "managedFields": [{"manager": "seawall:dev", "operation": "Apply"}],
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
     },
     "data": {"a": "1", "theirs": "2"},
@@ -156,11 +156,18 @@ def test_the_state_keeps_no_bookkeeping() -> None:
     assert "managedFields" in LIVE["metadata"]
 
 
-def test_only_what_our_manager_applied_is_ours() -> None:
-    assert objects.applied_by_us(LIVE)
-    for manager, operation in (("kubectl", "Apply"), ("seawall", "Update"), ("seawall-sandbox", "Apply")):
-        managed = [{"manager": manager, "operation": operation}]
-        assert not objects.applied_by_us({**LIVE, "metadata": {"managedFields": managed}})
+def test_only_what_the_stacks_own_manager_applied_is_its_own() -> None:
+    manager = field_manager("urn:pulumi:dev::seawall::kubernetes:core/v1:ConfigMap::a")
+    assert manager == "seawall:dev"
+    assert objects.applied_by(manager, LIVE)
+    for other, operation in (
+        ("kubectl", "Apply"),
+        (manager, "Update"),
+        ("seawall:infra", "Apply"),
+        ("seawall", "Apply"),
+    ):
+        managed = [{"manager": other, "operation": operation}]
+        assert not objects.applied_by(manager, {**LIVE, "metadata": {"managedFields": managed}})
 
 
 def test_refreshed_inputs_hold_drift_and_nothing_else() -> None:

@@ -17,7 +17,6 @@ import urllib3
 from seawall.sandbox.plugins.errors import PluginError
 from seawall.sandbox.plugins.kubernetes.kubeconfig import Connection
 
-FIELD_MANAGER: Final = "seawall"
 _APPLY: Final = "application/apply-patch+yaml"
 _DISCOVERY: Final = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -29,6 +28,11 @@ _BUSY: Final = frozenset({429, 503, 504})
 _ATTEMPTS: Final = 5
 # A broken kept-alive connection is tried anew: each verb that we use may be sent twice.
 _RETRIES: Final = urllib3.Retry(2, redirect=0, allowed_methods=None, respect_retry_after_header=False)
+
+
+def field_manager(urn: str) -> str:
+    """The field manager of a resource's stack, `seawall:<stack>`: what one stack made is never taken for another's."""
+    return f"seawall:{urn.split('::', 1)[0].rpartition(':')[2]}"
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,17 @@ class ApiServer:
             raise
 
     def apply(
-        self, kind: Kind, namespace: str | None, name: str, manifest: dict[str, object], *, dry_run: bool
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        manifest: dict[str, object],
+        *,
+        manager: str,
+        dry_run: bool,
     ) -> Answer:
-        """Server-side apply of `manifest`: conflicts are forced, unknown fields are errors."""
-        query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
+        """Server-side apply of `manifest` by a field manager: conflicts are forced, unknown fields are errors."""
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         return self.request("PATCH", kind.path(namespace, name), body=manifest, query=query)

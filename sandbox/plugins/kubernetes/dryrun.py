@@ -7,7 +7,7 @@ from seawall.sandbox.plugins.diagnostics import Diagnostics
 from seawall.sandbox.plugins.difference import related
 from seawall.sandbox.plugins.errors import PluginError
 from seawall.sandbox.plugins.kubernetes import placeholders
-from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer, Kind
+from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer, Kind, field_manager
 from seawall.sandbox.plugins.kubernetes.namespaces import Namespaces
 from seawall.sandbox.plugins.kubernetes.objects import Identity, manifest_of
 from seawall.sandbox.plugins.properties import UNKNOWN, Path, Properties, at, changed, has, leaves, parse, render
@@ -99,6 +99,7 @@ class DryRun:
                 text(used_namespace),
                 used_name,
                 document,
+                manager=field_manager(subject.urn),
                 dry_run=True,
             )
         except ApiError as error:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from seawall.sandbox.plugins.difference import Change, compare, related, same
 from seawall.sandbox.plugins.errors import PluginError
-from seawall.sandbox.plugins.kubernetes.client import FIELD_MANAGER
 from seawall.sandbox.plugins.kubernetes.quantity import equal_quantities
 from seawall.sandbox.plugins.properties import UNKNOWN, Path, Unknown, at, changed, has
 
@@ -157,11 +156,11 @@ def _refreshed(said: object, live: object, applied: object) -> object:
     return live
 
 
-def applied_by_us(document: Mapping[str, object]) -> bool:
-    """Whether our field manager applied the object: it was made by a run of ours."""
+def applied_by(manager: str, document: Mapping[str, object]) -> bool:
+    """Whether a field manager applied the object: for that of a stack, an earlier run of this stack made it."""
     managers = at(document, ("metadata", "managedFields"))
     return any(
-        isinstance(entry, dict) and entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"
+        isinstance(entry, dict) and entry.get("manager") == manager and entry.get("operation") == "Apply"
         for entry in (managers if isinstance(managers, list) else [])
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seawall.sandbox.plugins.difference import Change, Difference, compare, within
 from seawall.sandbox.plugins.errors import CancelledError, PartialError, PluginError, Refusal
 from seawall.sandbox.plugins.kubernetes import kubeconfig, objects, tokens
-from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer, Kind
+from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer, Kind, field_manager
 from seawall.sandbox.plugins.kubernetes.dryrun import DryRun, Subject, named, text
 from seawall.sandbox.plugins.kubernetes.immutability import fixed_fields, immutable_fields, replacing
 from seawall.sandbox.plugins.kubernetes.kinds import Kinds
@@ -255,9 +255,9 @@ class KubernetesStandIn(StandIn):
     def _adopt(self, subject: Subject, live: dict[str, object]) -> None:
         """Raises unless the existing object was applied by a run of ours that ended before the state knew it."""
         identity = subject.identity
-        if not objects.applied_by_us(live):
+        if not objects.applied_by(field_manager(subject.urn), live):
             raise PluginError(
-                f"{identity} exists already and was not made by this project: import it "
+                f"{identity} exists already and was not made by this stack: import it "
                 f"(pulumi import {subject.urn.split('::')[2].split('$')[-1]} NAME {identity.id}), delete it, or choose "
                 "another name"
             )
@@ -270,7 +270,14 @@ class KubernetesStandIn(StandIn):
         self._compared.pop(subject.urn, None)
         self._replacing.discard(subject.urn)
         try:
-            answer = self._api.apply(subject.kind, namespace, str(identity.name), subject.manifest, dry_run=False)
+            answer = self._api.apply(
+                subject.kind,
+                namespace,
+                str(identity.name),
+                subject.manifest,
+                manager=field_manager(subject.urn),
+                dry_run=False,
+            )
         except ApiError as error:
             raise named(error, identity, self._namespaces.advice(error, namespace)) from error
         self._dry.warn(subject, answer.warnings)
