@@ -1,6 +1,8 @@
 """`seawall check`: the rules over a folder of Kubernetes YAML. Needs no cluster, no Go and no Pulumi."""
 
 import gc
+import io
+import sys
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -60,6 +62,8 @@ def check(
 
         typer.echo(to_json(result, fail_on=limit))
     else:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # ✓ and ✗ where the terminal has no UTF-8
         from rich.console import Console
 
         from seawall.policy.report.terminal import show
@@ -104,15 +108,21 @@ def judge_source(source: str) -> "Result":
 
 
 def _read(source: str) -> "Reading":
-    from seawall.policy.estate.folder import read_file, read_folder, read_text
+    from seawall.policy.estate.folder import MAX_BYTES, read_file, read_folder, read_text
 
     if source == "-":
-        return read_text(typer.get_binary_stream("stdin").read(), "<stdin>")
+        return read_text(typer.get_binary_stream("stdin").read(MAX_BYTES + 1), "<stdin>")
     path = Path(source)
-    if path.is_dir():
-        return read_folder(path)
-    if path.exists():
-        return read_file(path)
+    try:
+        if source and path.is_dir():
+            return read_folder(path)
+        if path.is_fifo():  # `check <(helm template …)`
+            with path.open("rb") as stream:
+                return read_text(stream.read(MAX_BYTES + 1), source)
+        if source and path.exists():
+            return read_file(path)
+    except OSError as problem:
+        raise UserError(f"{source[:80]}: {problem.strerror or type(problem).__name__}") from None
     raise UserError(
         f"{source}: no such folder or file. Give a folder of Kubernetes YAML, one file, or - for standard input."
     )
@@ -121,6 +131,7 @@ def _read(source: str) -> "Reading":
 def _nothing(source: str, reading: "Reading") -> str:
     from seawall.policy.estate.folder import SUFFIXES
 
+    source = "standard input" if source == "-" else source
     if not reading.files:
         return f"{source} holds no {', '.join(SUFFIXES)} files: there is nothing to check."
     return (

@@ -25,6 +25,9 @@ def guarded(run: Callable[[], object]) -> NoReturn:
     by ^C, or by SIGTERM, which is treated the same so that the engine is cancelled and not orphaned.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
+    # What the engine's SDK leaves half done after a failed run is collected at any time, and Python would print a
+    # traceback about it beside our sentence.
+    sys.unraisablehook = _unraisable
     code = _code(run)
     if code:
         # Threads of the program may still wait for an engine that has gone, and a normal exit would wait for them.
@@ -63,6 +66,11 @@ def debugging() -> bool:
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _unraisable(about: "sys.UnraisableHookArgs") -> None:
+    if debugging():
+        sys.__unraisablehook__(about)
 
 
 def _say(sentence: str) -> None:

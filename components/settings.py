@@ -10,9 +10,9 @@ from typing import Any, Final
 from pydantic import Field, ValidationError
 
 from seawall.components.aws.settings import AwsSettings
-from seawall.components.base import Problem, ProblemsError, Settings, rule
+from seawall.components.base import Problem, ProblemsError, Settings, each, rule
 from seawall.components.cnpg.checks import backup_problems, cnpg_problems
-from seawall.components.cnpg.settings import CnpgSettings
+from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
 from seawall.components.dragonfly import checks
 from seawall.components.dragonfly.settings import DragonflySettings
 from seawall.components.operators import Operators
@@ -71,6 +71,20 @@ class StackSettings(Settings):
                 "must be another namespace than cnpg.namespace: who may act on a cache must not act on databases",
                 self.dragonfly.namespace,
             )
+
+    @rule
+    def _drills_are_apart(self) -> Iterator[Problem]:
+        def check(name: str, cluster: PostgresCluster) -> Iterator[Problem]:
+            drill = cluster.restore_drill
+            if drill is not None and drill.namespace == self.dragonfly.namespace:
+                yield Problem(
+                    ("cnpg", "clusters", name, "restore_drill", "namespace"),
+                    "must be a namespace of its own, not dragonfly.namespace",
+                    drill.namespace,
+                    "CNPG-OPS-002",
+                )
+
+        yield from each(self.cnpg.clusters, check)
 
 
 class SettingsError(UserError):

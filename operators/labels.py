@@ -7,6 +7,16 @@ HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
 """Node labels that placement rules use as topology keys."""
 
+POD_NAME = "statefulset.kubernetes.io/pod-name"
+POD_INDEX = "apps.kubernetes.io/pod-index"
+"""What a StatefulSet labels each of its pods with: `<name>-<index>` and the index, counted from 0."""
+
+CILIUM_SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount"
+"""In a Cilium endpoint selector: the service account of a pod."""
+
+CILIUM_RESERVED = "reserved:"
+"""In a Cilium endpoint selector: `reserved:<entity>` means what the entity of that name means."""
+
 CILIUM_NAMESPACE = "io.kubernetes.pod.namespace"
 """In a Cilium endpoint selector: the namespace of a pod (with or without the prefix `k8s:`)."""
 

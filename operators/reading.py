@@ -7,6 +7,9 @@ copied are not looked at; those that decide something are read here, and one tha
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LARGEST = 2**63 - 1
+"""The largest whole number that Kubernetes holds."""
+
 
 class UnprojectableError(Exception):
     """A field on which a projection depends is not what it must be (wrong type, or not known yet)."""
@@ -62,8 +65,8 @@ def integer(resource: Mapping[str, Any], *path: str, default: int) -> int:
     value = _walk(resource, path)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UnprojectableError(path, "a whole number")
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+        raise UnprojectableError(path, "a whole number (of at most 64 bits)")
     return value
 
 

@@ -143,6 +143,11 @@ BARMAN_SIDECAR_IMAGE = "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar"
 POSTGRESQL_IMAGE = "ghcr.io/cloudnative-pg/postgresql:16.8"
 
 
+def barman_sidecar_image(plugin: str) -> str:
+    """The sidecar's image for a version of the barman plugin like `0.14.0`."""
+    return f"{BARMAN_SIDECAR_IMAGE}:v{plugin.removeprefix('v')}"
+
+
 def cnpg_combination(operator: str) -> CnpgCombination | None:
     """The combination of a CloudNativePG operator version like `1.30.0`; None when the table does not know it."""
     number = parse(operator)

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from seawall.errors import EnvironmentFailure
-from seawall.sandbox.objects import Manifest, architecture
+from seawall.sandbox.objects import CNPG_NAMESPACE, Manifest, architecture
 from seawall.sandbox.pki import Pki
 
-NAMESPACE = "sandbox-cnpg-system"  # not a name that a stack for a real cluster would use: both may be here at once
+NAMESPACE = CNPG_NAMESPACE
 PREFIX = "cnpg-"  # the release manifests' name prefix
 DEPLOYMENT = "cnpg-controller-manager"
 CONFIG_MAP = "cnpg-controller-manager-config"

@@ -4,12 +4,17 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from seawall.operators.annotations import MANAGED_BY_LABEL
+from seawall.operators.labels import HOSTNAME, PSA_AUDIT, PSA_ENFORCE, PSA_WARN, ZONE
+
 Manifest = dict[str, Any]
 
 NODES: Mapping[str, str] = {"node-1": "zone-a", "node-2": "zone-b", "node-3": "zone-c", "node-4": "zone-a"}
 """Simulated nodes and their zones: four nodes, so that three replicas can move; three zones, so that spread shows."""
 
-OPERATOR_NAMESPACES = ("sandbox-cnpg-system", "sandbox-dragonfly-operator", "cert-manager")
+CNPG_NAMESPACE = "sandbox-cnpg-system"
+"""Where CloudNativePG lives. No stack for a real cluster would use this name, so both may be here at once."""
+OPERATOR_NAMESPACES = (CNPG_NAMESPACE, "sandbox-dragonfly-operator", "cert-manager")
 """Where the operators live: with Pod Security `restricted` enforced."""
 
 DEFAULT_CLASS = "standard"
@@ -18,7 +23,7 @@ WAITING_CLASSES = ("openebs-local-nvme",)
 
 PROVISIONER = "sandbox.seawall.dev/volumes"  # also in stages.yaml, where kwok plays it
 
-_LABELS = {"app.kubernetes.io/managed-by": "seawall-sandbox"}
+_LABELS = {MANAGED_BY_LABEL: "seawall-sandbox"}
 
 
 def architecture() -> str:
@@ -36,11 +41,11 @@ def node(name: str, zone: str) -> Manifest:
             "name": name,
             "labels": {
                 **_LABELS,
-                "kubernetes.io/hostname": name,
+                HOSTNAME: name,
                 "kubernetes.io/os": "linux",
                 "kubernetes.io/arch": architecture(),
                 "topology.kubernetes.io/region": "sandbox",
-                "topology.kubernetes.io/zone": zone,
+                ZONE: zone,
             },
             "annotations": {"node.alpha.kubernetes.io/ttl": "0", "kwok.x-k8s.io/node": "fake"},
         },
@@ -51,7 +56,7 @@ def namespace(name: str, *, restricted: bool = False) -> Manifest:
     """A namespace; `restricted` enforces the Pod Security standard of that name."""
     labels = dict(_LABELS)
     if restricted:
-        labels |= {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        labels |= dict.fromkeys((PSA_ENFORCE, PSA_AUDIT, PSA_WARN), "restricted")
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import urllib3
 
+from seawall.operators.barman import PLUGIN_NAME
+from seawall.operators.versions import barman_sidecar_image
 from seawall.sandbox import cnpg
 from seawall.sandbox.pki import Pki
 from seawall.sandbox.ports import LOOPBACK
@@ -51,9 +53,8 @@ POD_CIDR = "240.0.0.1/12"
 operator's calls to pods that do not exist can never reach anybody's host."""
 
 _SERVICE_CIDR = "10.96.0.0/16"
-_SOCKET = "barman-cloud.cloudnative-pg.io"  # the plugin names its socket after itself
+_SOCKET = PLUGIN_NAME  # the plugin names its socket after itself
 _SOCKET_PATH_MAX = 103  # what every platform takes for a Unix socket's path (104 bytes with the final zero on macOS)
-_BARMAN_SIDECAR = "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v{version}"
 
 
 def api_server(ports: Mapping[str, int]) -> str:
@@ -272,7 +273,7 @@ class Parts:
             "--metrics-bind-address=0",  # off
             env={
                 "KUBECONFIG": str(self.kubeconfig("barman-plugin")),
-                "SIDECAR_IMAGE": _BARMAN_SIDECAR.format(version=version),
+                "SIDECAR_IMAGE": barman_sidecar_image(version),
             },
         )
 

@@ -10,7 +10,7 @@ from seawall.components.kubernetes.metadata import owned_labels
 from seawall.components.operators import CnpgOperator
 from seawall.components.platform import Platform
 from seawall.errors import UserError
-from seawall.operators.cnpg import dns_forms, instance_labels, service_names
+from seawall.operators.cnpg import dns_forms, instance_labels
 from seawall.operators.versions import parse
 
 if TYPE_CHECKING:
@@ -116,11 +116,6 @@ class CnpgSharedClusterArgs:
     def destination(self) -> str:
         """Where barman writes: base backups and WAL are in `<destination>/<server name>/{base,wals}`."""
         return f"s3://{self.settings.backup.bucket}/{self.settings.backup.prefix}"
-
-    @property
-    def primary_host(self) -> str:
-        """The Service of the primary; poolers use it, applications do not."""
-        return service_names(self.name)["rw"]
 
     @property
     def writer_secret(self) -> str:

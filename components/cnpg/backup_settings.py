@@ -1,25 +1,26 @@
 """Settings of backups: where they go, when, how encrypted; how they are validated; where restores are drilled."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
+from cronsim import CronSim
 from pydantic import AfterValidator, Field
 
 from seawall.components.aws.settings import BucketName
 from seawall.components.base import Problem, Settings, rule
 from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, Namespace, SecretKey, duration
 from seawall.components.problems import RefusedError
-from seawall.operators.barman import RETENTION_PATTERN
+from seawall.operators.barman import RETENTION_PATTERN, DataCompression, Encryption, WalCompression
 from seawall.operators.cnpg.schedule import ScheduleError, decode, from_five_fields
 
 ARCHIVE_TIMEOUT = "5m"
 """The operator's `archive_timeout`: a WAL file is archived at the latest after this time, full or not."""
 
-
 _FROM = datetime(2026, 1, 1, tzinfo=UTC)
-"""Where the search for the next backups starts; fixed, so that the same settings are always judged alike."""
+"""Where the search for the next runs starts; fixed, so that the same settings are always judged alike."""
 
 _SHORTEST = timedelta(hours=1)
 """Base backups that follow each other faster would overlap."""
@@ -75,11 +76,6 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 
 
-def retention_days(retention: str) -> int:
-    """The days in a retention policy; a month counts 30."""
-    return int(retention[:-1]) * {"d": 1, "w": 7, "m": 30}[retention[-1]]
-
-
 class EndpointCa(Settings):
     """The certificate authority of a store of one's own."""
 
@@ -90,8 +86,8 @@ class EndpointCa(Settings):
 class Compression(Settings):
     """How base backups and WAL are compressed."""
 
-    data: Literal["bzip2", "gzip", "lz4", "snappy"] = Field(default="gzip", description="Base backups")
-    wal: Literal["bzip2", "gzip", "lz4", "snappy", "xz", "zstd"] = Field(default="gzip", description="WAL files")
+    data: DataCompression = Field(default="gzip", description="Base backups")
+    wal: WalCompression = Field(default="gzip", description="WAL files")
 
 
 class Backup(Settings):
@@ -110,7 +106,7 @@ class Backup(Settings):
     target: Literal["prefer-standby", "primary"] = Field(
         default="prefer-standby", description="The instance that a base backup is taken from"
     )
-    encryption: Literal["aws:kms", "AES256"] = Field(
+    encryption: Encryption = Field(
         default="aws:kms",
         description="Encryption of base backups and of WAL alike: `aws:kms` on AWS, `AES256` on S3-compatible stores",
     )
@@ -129,8 +125,8 @@ class Backup(Settings):
 
     @property
     def longest_gap(self) -> timedelta:
-        """The longest time between two base backups; zero when the schedule fires once in five years at most."""
-        return decode(self.schedule).longest_gap(_FROM) or timedelta()
+        """The longest time between two of the next 50 base backups; five years when at most one is made in them."""
+        return decode(self.schedule).longest_gap(_FROM) or timedelta(days=5 * 365)
 
     @rule
     def _encryption_fits_the_store(self) -> Iterator[Problem]:
@@ -162,6 +158,12 @@ class Validation(Settings):
     )
 
     RISKS: ClassVar[Mapping[str, str]] = {"schedule": "CNPG-DATA-001"}
+
+    @property
+    def longest_gap(self) -> timedelta:
+        """The longest time between two of the next 50 runs."""
+        runs = itertools.islice(CronSim(self.schedule.upper(), _FROM), 50)
+        return max((later - earlier for earlier, later in itertools.pairwise(runs)), default=timedelta(days=366))
 
     @property
     def max_backup_age_seconds(self) -> int:

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seawall.components.cnpg.application_settings import Application
-from seawall.components.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, SUPERUSER_RESERVED_DEFAULT, whole
+from seawall.components.cnpg.parameters import (
+    MAX_CONNECTIONS_DEFAULT,
+    RESERVED_DEFAULT,
+    SUPERUSER_RESERVED_DEFAULT,
+    whole,
+)
 
 DATABASES_PER_POOLER = 2
 """The application's own, and `postgres`, where PgBouncer looks passwords up as `cnpg_pooler_pgbouncer`.
@@ -23,7 +28,7 @@ class Demand:
     poolers: Mapping[str, int]
     """Application → what its pooler's pods can open together."""
     reserved: int
-    """`superuser_reserved_connections`: kept for the operator and for a person in need."""
+    """`superuser_reserved_connections` and `reserved_connections`: kept for the operator and for a person in need."""
     others: int
     """Whoever reaches PostgreSQL without a pooler."""
     limit: int
@@ -57,7 +62,8 @@ def demand(applications: Mapping[str, Application], parameters: Mapping[str, str
     """
     return Demand(
         poolers={name: pooler_demand(application) for name, application in applications.items()},
-        reserved=whole(parameters, "superuser_reserved_connections", SUPERUSER_RESERVED_DEFAULT),
+        reserved=whole(parameters, "superuser_reserved_connections", SUPERUSER_RESERVED_DEFAULT)
+        + whole(parameters, "reserved_connections", RESERVED_DEFAULT),
         others=others,
         limit=whole(parameters, "max_connections", MAX_CONNECTIONS_DEFAULT),
     )

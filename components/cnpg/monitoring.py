@@ -1,6 +1,6 @@
 """Scraping and alerts of a Postgres cluster, as plain data."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, whole
@@ -10,7 +10,6 @@ from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.monitoring import Alert, pod_monitor, prometheus_rule, secret_sync_alert
 from seawall.operators import barman
 from seawall.operators.cnpg import CLUSTER_LABEL, METRICS_PORT_NAME, POD_ROLE_LABEL
-from seawall.operators.cnpg.schedule import decode, from_five_fields
 
 
 def scrapes(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:
@@ -200,5 +199,4 @@ def _instances(args: CnpgSharedClusterArgs, **more: str) -> str:
 
 def _validation_limit(args: CnpgSharedClusterArgs) -> int:
     """Seconds after which a validation is overdue: the longest time between two runs, and an hour."""
-    gap = decode(from_five_fields(args.settings.validation.schedule)).longest_gap(datetime(2026, 1, 1, tzinfo=UTC))
-    return int(((gap or timedelta(days=366)) + timedelta(hours=1)).total_seconds())
+    return int((args.settings.validation.longest_gap + timedelta(hours=1)).total_seconds())

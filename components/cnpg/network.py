@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
-from seawall.components.fields import local_clients, remote_clients
 from seawall.components.kubernetes import network
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.network import Entity, Pods, Policy, Rule
@@ -78,17 +77,14 @@ def instances(args: CnpgSharedClusterArgs) -> Policy:
 
 def pooler(application: ApplicationArgs) -> Policy:
     """One pooler: its application's namespaces and the scraper come in."""
-    args, clients = application.cluster, application.settings.clients
-    namespaces = [Pods(namespace) for namespace in local_clients(clients)] + [
-        Pods(namespace, cluster=cluster) for cluster, names in remote_clients(clients).items() for namespace in names
-    ]
+    args = application.cluster
     return Policy(
         name=application.pooler,
         namespace=args.namespace,
         labels=args.labels,
         pods=pooler_labels(application.pooler),
         ingress=(
-            Rule(peers=tuple(namespaces), tcp=(POOLER_PORT,)),
+            Rule(peers=network.client_pods(application.settings.clients), tcp=(POOLER_PORT,)),
             Rule(peers=(_scraper(args),), tcp=(POOLER_METRICS_PORT,), get="/metrics"),
         ),
         egress=(),

@@ -8,7 +8,8 @@ from seawall.components.fields import quantity_bytes
 
 MAX_CONNECTIONS_DEFAULT = 100
 SUPERUSER_RESERVED_DEFAULT = 3
-"""PostgreSQL's own defaults of `max_connections` and `superuser_reserved_connections`."""
+RESERVED_DEFAULT = 0
+"""PostgreSQL's own defaults of `max_connections`, `superuser_reserved_connections` and `reserved_connections`."""
 
 # fmt: off
 OPERATOR_OWNED = frozenset({
@@ -71,7 +72,7 @@ def check(parameters: Mapping[str, str], *, memory_request: str, wal_volume: str
         elif name in WEAKENINGS and value in WEAKENINGS[name][0]:
             _, why, risk = WEAKENINGS[name]
             yield Problem((name,), f"must not be {value}: {why}", value, risk)
-    for name in ("max_connections", "superuser_reserved_connections"):
+    for name in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
         if name in parameters and not re.fullmatch(r"[1-9]\d{0,4}", parameters[name]):
             yield Problem((name,), "must be a whole number, 1 to 99999, in quotes", parameters[name])
     yield from _sizes(parameters, memory_request, wal_volume)

@@ -4,13 +4,10 @@ from seawall.components.cnpg.args import ApplicationArgs
 from seawall.components.cnpg.manifests import PASSWORD_METHOD
 from seawall.components.fields import remote_clients
 from seawall.components.kubernetes.budget import disruption_budget
-from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.components.kubernetes.metadata import GLOBAL_SERVICE, Manifest, metadata
 from seawall.components.kubernetes.spread import required_anti_affinity, zone_spread
 from seawall.operators import annotations
 from seawall.operators.cnpg import API_VERSION, pooler_labels
-
-GLOBAL_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "true"}
-"""The Service is one over the mesh, and this cluster's pods are behind it."""
 
 DELETE_AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
 """The provider's default waits for the pooler's Deployment to go first, but the operator goes on making it anew for as

@@ -8,7 +8,7 @@ from seawall.components.cnpg.manifests import IRSA_ANNOTATION
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
 from seawall.operators.cnpg import UID
-from seawall.operators.versions import BARMAN_SIDECAR_IMAGE
+from seawall.operators.versions import barman_sidecar_image
 
 SCRIPT = Path(__file__).parent / "validator" / "check.py"
 """What runs; it goes into the ConfigMap as it is."""
@@ -79,7 +79,7 @@ def _pod(args: CnpgSharedClusterArgs) -> Manifest:
         "containers": [
             {
                 "name": "validate",
-                "image": f"{BARMAN_SIDECAR_IMAGE}:v{args.operator.plugin.removeprefix('v')}",
+                "image": barman_sidecar_image(args.operator.plugin),
                 "command": [PYTHON, "-B", f"{MOUNT}/{SCRIPT.name}"],
                 "env": [*_expectations(args), *environment(args), *_credentials(args)],
                 "resources": RESOURCES,

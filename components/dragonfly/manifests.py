@@ -2,7 +2,7 @@
 
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.kubernetes.external_secret import external_secret
-from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.components.kubernetes.metadata import GLOBAL_SERVICE, Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
 from seawall.components.kubernetes.spread import required_anti_affinity, zone_spread
 from seawall.errors import UserError
@@ -12,9 +12,6 @@ from seawall.operators.versions import DragonflyBehaviour, OwnBudget, dragonfly_
 
 WAIT_FOR = {"pulumi.com/waitFor": "jsonpath={.status.phase}=Ready"}
 """The provider waits for the operator's own word that master and replicas are up."""
-
-GLOBAL_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "true"}
-"""The Service is one over the mesh, and this cluster's pods are behind it."""
 
 
 def dragonfly(args: DragonflyClusterArgs) -> Manifest:

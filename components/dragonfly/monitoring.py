@@ -33,7 +33,7 @@ def alerts(args: DragonflyClusterArgs) -> list[Alert]:
         *_disk(args),
         *_load(args),
         *_replication(args),
-        secret_sync_alert("DragonflySecretSync", args.namespace, [args.settings.auth_secret.name]),
+        secret_sync_alert("DragonflySecretNotSynced", args.namespace, [args.settings.auth_secret.name]),
     ]
 
 

@@ -1,7 +1,6 @@
 """Who may talk to a Dragonfly instance, and to whom it may talk: everything else is denied, both ways."""
 
 from seawall.components.dragonfly.args import DragonflyClusterArgs
-from seawall.components.fields import local_clients, remote_clients
 from seawall.components.kubernetes import network
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.network import Pods, Rule
@@ -16,11 +15,6 @@ def policy(args: DragonflyClusterArgs) -> network.Policy:
     scraper, which with Cilium may only `GET /metrics`.
     """
     platform = args.platform
-    clients = [Pods(namespace) for namespace in local_clients(args.settings.clients)] + [
-        Pods(namespace, cluster=cluster)
-        for cluster, namespaces in remote_clients(args.settings.clients).items()
-        for namespace in namespaces
-    ]
     operator = Pods(args.operator.namespace, OPERATOR_POD_LABELS)
     peers = Pods(args.namespace, args.pods)
     scraper = Pods(platform.observability.namespace, platform.observability.scraper_labels)
@@ -30,7 +24,7 @@ def policy(args: DragonflyClusterArgs) -> network.Policy:
         labels=args.labels,
         pods=args.pods,
         ingress=(
-            Rule(peers=tuple(clients), tcp=(CLIENT_PORT,)),
+            Rule(peers=network.client_pods(args.settings.clients), tcp=(CLIENT_PORT,)),
             Rule(peers=(operator, peers), tcp=(ADMIN_PORT,)),
             Rule(peers=(scraper,), tcp=(ADMIN_PORT,), get=METRICS_PATH),
         ),

@@ -22,6 +22,7 @@ from seawall.components.fields import (
     Text,
     quantity_bytes,
     quantity_cores,
+    remote_clients,
 )
 from seawall.components.platform import Resources
 from seawall.components.problems import RefusedError
@@ -245,7 +246,7 @@ class DragonflyClusterSettings(Settings):
 
     @rule
     def _remote_clients_find_it(self) -> Iterator[Problem]:
-        if self.global_service is None and set(self.clients) - {"this"}:
+        if self.global_service is None and remote_clients(self.clients):
             yield Problem(("global_service",), "is missing: clients in other clusters find the service by it")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from seawall.components.fields import local_clients, remote_clients
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.errors import UserError
 from seawall.operators.labels import CILIUM_CLUSTER, CILIUM_NAMESPACE, NAMESPACE_NAME
@@ -67,6 +68,17 @@ class Policy:
     ingress: tuple[Rule, ...]
     egress: tuple[Rule, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def client_pods(clients: Mapping[str, tuple[str, ...]]) -> tuple[Pods, ...]:
+    """Every pod of the declared client namespaces, those of the policy's own cluster first."""
+    local = [Pods(namespace) for namespace in local_clients(clients)]
+    remote = [
+        Pods(namespace, cluster=cluster)
+        for cluster, namespaces in remote_clients(clients).items()
+        for namespace in namespaces
+    ]
+    return (*local, *remote)
 
 
 DNS = Rule(peers=(Pods("kube-system", {"k8s-app": "kube-dns"}),), tcp=(53,), udp=(53,))

@@ -1,5 +1,7 @@
 """The barman cloud plugin of CloudNativePG. Facts are those of plugin 0.14 and barman 3.19."""
 
+from typing import Literal
+
 API_VERSION = "barmancloud.cnpg.io/v1"
 KIND = "ObjectStore"
 PLUGIN_NAME = "barman-cloud.cloudnative-pg.io"
@@ -13,10 +15,12 @@ POD_LABELS = {"app": "barman-cloud"}
 SIDECAR_CONTAINER = "plugin-barman-cloud"
 """The init container (a native sidecar) that the plugin adds to every instance pod."""
 
-ENCRYPTIONS = ("AES256", "aws:kms")
+Encryption = Literal["aws:kms", "AES256"]
 """What `data.encryption` and `wal.encryption` may be. There is no field `sse`."""
-DATA_COMPRESSIONS = ("bzip2", "gzip", "lz4", "snappy")
-WAL_COMPRESSIONS = (*DATA_COMPRESSIONS, "xz", "zstd")
+DataCompression = Literal["bzip2", "gzip", "lz4", "snappy"]
+"""What `data.compression` may be."""
+WalCompression = Literal["bzip2", "gzip", "lz4", "snappy", "xz", "zstd"]
+"""What `wal.compression` may be."""
 RETENTION_PATTERN = r"^[1-9][0-9]*[dwm]$"
 """`ObjectStore.spec.retentionPolicy`: days, weeks or months."""
 

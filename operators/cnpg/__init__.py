@@ -26,6 +26,7 @@ INSTANCE_ROLE_LABEL = "cnpg.io/instanceRole"
 """`primary` or `replica`; absent on a new instance pod, so nothing of ours may select on it."""
 POOLER_LABEL = "cnpg.io/poolerName"
 JOB_ROLE_LABEL = "cnpg.io/jobRole"
+INSTANCE_ROLES = ("primary", "replica")
 RELOAD_LABEL = "cnpg.io/reload"
 """`"true"` on a Secret or ConfigMap: a changed value is applied without a restart."""
 

@@ -87,9 +87,8 @@ def _instances(cluster: Mapping[str, Any]) -> list[Manifest]:
     made = []
     for serial in range(1, instances(cluster) + 1):
         pod = _object(cluster, "v1", "Pod", f"{owner}-{serial}", pod_spec)
-        inherited = mapping(cluster, "spec", "inheritedMetadata")
         pod["metadata"]["labels"] = {
-            **mapping({"m": inherited}, "m", "labels"),
+            **mapping(cluster, "spec", "inheritedMetadata", "labels"),
             **pod["metadata"]["labels"],
             **cnpg.instance_labels(owner),
             cnpg.INSTANCE_LABEL: f"{owner}-{serial}",
@@ -125,14 +124,13 @@ def project_pooler(pooler: Mapping[str, Any]) -> list[Manifest]:
     """
     owner = name(pooler)
     cluster = text(pooler, "spec", "cluster", "name") or ""
-    template = mapping(pooler, "spec", "template")
     labels = {
-        **mapping({"t": template}, "t", "metadata", "labels"),
         **_app_labels(cluster, "pooler"),
         **cnpg.pooler_labels(owner),
         cnpg.CLUSTER_LABEL: cluster,
         cnpg.POD_ROLE_LABEL: "pooler",
     }
+    pod_labels = {**mapping(pooler, "spec", "template", "metadata", "labels"), **labels}
     container: Manifest = {
         "name": "pgbouncer",
         "ports": [
@@ -141,7 +139,7 @@ def project_pooler(pooler: Mapping[str, Any]) -> list[Manifest]:
         ],
         "securityContext": dict(_UNPRIVILEGED),
     }
-    given = sequence({"t": template}, "t", "spec", "containers")
+    given = sequence(pooler, "spec", "template", "spec", "containers")
     for own in given:
         if isinstance(own, Mapping) and own.get("name") == "pgbouncer":
             container = {**container, **own, "ports": container["ports"]}
@@ -154,7 +152,7 @@ def project_pooler(pooler: Mapping[str, Any]) -> list[Manifest]:
             "fsGroup": 996,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        **mapping({"t": template}, "t", "spec"),
+        **mapping(pooler, "spec", "template", "spec"),
         "containers": [container, *others],
     }
     deployment = _object(
@@ -166,25 +164,28 @@ def project_pooler(pooler: Mapping[str, Any]) -> list[Manifest]:
             "replicas": integer(pooler, "spec", "instances", default=1),
             "selector": {"matchLabels": cnpg.pooler_labels(owner)},
             "strategy": mapping(pooler, "spec", "deploymentStrategy"),
-            "template": {"metadata": {"labels": labels}, "spec": pod_spec},
+            "template": {"metadata": {"labels": pod_labels}, "spec": pod_spec},
         },
     )
-    port = {"name": "pgbouncer", "port": cnpg.POOLER_PORT, "targetPort": "pgbouncer", "protocol": "TCP"}
-    service = _object(
-        pooler,
-        "v1",
-        "Service",
-        owner,
-        {"type": "ClusterIP", "selector": cnpg.pooler_labels(owner), "ports": [port]},
-    )
-    for made in (deployment, service):
-        made["metadata"]["labels"] = {
-            **_app_labels(cluster, "pooler"),
-            **cnpg.pooler_labels(owner),
-            cnpg.CLUSTER_LABEL: cluster,
-            cnpg.POD_ROLE_LABEL: "pooler",
-        }
+    deployment["metadata"]["labels"] = labels
+    service = _object(pooler, "v1", "Service", owner, _pooler_service(pooler))
+    service["metadata"]["labels"] = {**mapping(pooler, "spec", "serviceTemplate", "metadata", "labels"), **labels}
+    service["metadata"]["annotations"] = dict(mapping(pooler, "spec", "serviceTemplate", "metadata", "annotations"))
     return [deployment, service]
+
+
+def _pooler_service(pooler: Mapping[str, Any]) -> Manifest:
+    """The spec of a pooler's Service: as `spec.serviceTemplate` says, but always with PgBouncer's port and pods."""
+    ports = sequence(pooler, "spec", "serviceTemplate", "spec", "ports")
+    taken = [port for port in ports if isinstance(port, Mapping)]
+    if not any(port.get("name") == "pgbouncer" or port.get("port") == cnpg.POOLER_PORT for port in taken):
+        ports.append({"name": "pgbouncer", "port": cnpg.POOLER_PORT, "targetPort": "pgbouncer", "protocol": "TCP"})
+    return {
+        **mapping(pooler, "spec", "serviceTemplate", "spec"),
+        "type": text(pooler, "spec", "serviceTemplate", "spec", "type") or "ClusterIP",
+        "selector": cnpg.pooler_labels(name(pooler)),
+        "ports": ports,
+    }
 
 
 def _app_labels(instance: str, component: str) -> dict[str, str]:

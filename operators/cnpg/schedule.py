@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -62,6 +62,7 @@ _MACROS = {
 }
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_DAY = 24 * 60 * 60
 _SEARCH_YEARS = 5
 """The operator gives up looking for the next time after this many years; so does a schedule that never fires."""
 
@@ -102,16 +103,30 @@ class Cadence:
         return tuple(fired for fired, _ in zip(times, range(count), strict=False))
 
     def shortest_gap(self, after: datetime) -> timedelta | None:
-        """The shortest time between two runs among the next 50, None when it fires at most once."""
+        """The shortest time between two runs in the next 5 years, None when it fires at most once."""
         return min(self._gaps(after), default=None)
 
     def longest_gap(self, after: datetime) -> timedelta | None:
-        """The longest time between two runs among the next 50, None when it fires at most once."""
+        """The longest time between two runs in the next 5 years, None when it fires at most once."""
         return max(self._gaps(after), default=None)
 
     def _gaps(self, after: datetime) -> list[timedelta]:
-        times = self.next(after, 50)
-        return [later - earlier for earlier, later in itertools.pairwise(times)]
+        """Every gap that occurs: between runs of a day, and from the last run of a day to the first of the next."""
+        if self.every is not None:
+            return [self.every]
+        clock = self._clock_seconds()
+        start, end = after.date(), after.date().replace(year=after.year + _SEARCH_YEARS, day=1)
+        days = [day for day in (start + timedelta(n) for n in range((end - start).days)) if self._fires_on(day)]
+        if not clock or not days:
+            return []
+        within = {later - earlier for earlier, later in itertools.pairwise(clock)}
+        between = {(later - earlier).days * _DAY - clock[-1] + clock[0] for earlier, later in itertools.pairwise(days)}
+        return [timedelta(seconds=gap) for gap in within | between]
+
+    def _clock_seconds(self) -> list[int]:
+        """The times of day at which it fires, in seconds since midnight, ascending."""
+        seconds, minutes, hours = (sorted(field.admitted) for field in self.fields[:3])
+        return [h * 3600 + m * 60 + s for h in hours for m in minutes for s in seconds]
 
     def _every(self, after: datetime) -> Iterator[datetime]:
         every = self.every or timedelta(seconds=1)
@@ -167,7 +182,16 @@ def decode(schedule: str) -> Cadence:
 def from_five_fields(schedule: str) -> str:
     """The six-field schedule that does what five fields mean in a CronJob: seconds put in front, Sunday written 0."""
     minute, hour, day, month, weekday = schedule.split()
-    return f"0 {minute} {hour} {day} {month} {re.sub(r'(?<![0-9/])7(?![0-9])', '0', weekday)}"
+    return f"0 {minute} {hour} {day} {month} {','.join(_without_seven(part) for part in weekday.split(','))}"
+
+
+def _without_seven(part: str) -> str:
+    """One entry of a CronJob's day of week without the 7 that is a Sunday there: `7` is 0, `5-7` is 0,5,6."""
+    match = re.fullmatch(r"(?:([0-7])-)?7(?:/([1-9]))?", part)
+    if match is None:
+        return part
+    days = {day % 7 for day in range(int(match[1] or 7), 8, int(match[2] or 1))}
+    return ",".join(str(day) for day in sorted(days))
 
 
 def _macro(schedule: str) -> Cadence:
@@ -273,8 +297,3 @@ def _listed(values: list[int] | list[str]) -> str:
     if len(words) > 8:
         return f"{', '.join(words[:4])}, … {words[-1]}"
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
-
-
-def now() -> datetime:
-    """The present in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)

@@ -28,11 +28,14 @@ SNAPSHOT_VOLUME = "df"
 OPERATOR_NAMESPACE = "dragonfly-operator-system"
 """The namespace of the operator that its own NetworkPolicy admits by default."""
 OPERATOR_POD_LABELS = {"control-plane": "controller-manager"}
+OPERATOR_CHART_LABELS = {"app.kubernetes.io/name": "dragonfly-operator"}
+"""What the operator's pods have beside `OPERATOR_POD_LABELS` when its chart made them."""
 OPERATOR_METRICS_PORT = 8080
 """The operator's own metrics; not a port of the data pods."""
 
 ROLE_LABEL = "role"
 """`master` or `replica`, patched on after start: absent on a new pod, so nothing may select on it but the Service."""
+ROLES = ("master", "replica")
 
 
 def pod_labels(name: str) -> dict[str, str]:
@@ -52,19 +55,28 @@ FORBIDDEN_ARGS: dict[str, str] = {
     "aclfile": "use spec.aclFromSecret",
     "memcached_port": "use spec.memcachedPort",
     "replicaof": "the operator decides who is master",
+    "flagfile": "it reads further arguments from a file, which nobody sees here",
+    "fromenv": "it reads arguments from the environment, which nobody sees here",
+    "tryfromenv": "it reads arguments from the environment, which nobody sees here",
 }
-"""Arguments that belong to the operator, with the reason. User arguments come after the operator's and win."""
+"""Arguments that belong to the operator or hide others, with the reason. User arguments come after the operator's and
+win."""
+
+_SWITCHES = ("admin_nopass", "cache_mode", "primary_port_http_enabled", "tls", "version_check")
+"""The arguments among those with a meaning here that are true or false: `--no<name>` turns each off."""
 
 
 def arg_name(arg: str) -> str:
-    """The flag that an argument sets: `--admin_port=1` and `-admin_port` are both `admin_port`."""
-    return arg.strip().lstrip("-").partition("=")[0].strip()
+    """The flag that an argument sets: `--admin_port=1` is `admin_port`, `-nocache_mode` is `cache_mode`."""
+    name = arg.strip().lstrip("-").partition("=")[0].strip()
+    positive = name.removeprefix("no")
+    return positive if positive in _SWITCHES else name
 
 
 def forbidden_arg(arg: str) -> str | None:
     """Why a user may not give this argument, None when they may. Every `tls…` argument belongs to the operator."""
     name = arg_name(arg)
-    if name.startswith("tls"):
+    if name.startswith(("tls", "notls")):
         return "use spec.tlsSecretRef"
     return FORBIDDEN_ARGS.get(name)
 

@@ -144,7 +144,6 @@ def _service(resource: Mapping[str, Any]) -> Manifest:
 def _stateful_set(resource: Mapping[str, Any], operator_version: str) -> Manifest:
     labels = dragonfly.pod_labels(name(resource))
     spec = mapping(resource, "spec")
-    pod_metadata = mapping(resource, "spec", "podMetadata")
     pod_spec: Manifest = {field: spec[field] for field in _POD_FIELDS if spec.get(field) is not None}
     pod_spec["containers"] = [
         _container(resource, operator_version),
@@ -170,12 +169,12 @@ def _stateful_set(resource: Mapping[str, Any], operator_version: str) -> Manifes
                     # the operator refuses a resource whose own labels collide with these
                     "labels": {
                         **mapping(resource, "spec", "labels"),
-                        **mapping({"m": pod_metadata}, "m", "labels"),
+                        **mapping(resource, "spec", "podMetadata", "labels"),
                         **labels,
                     },
                     "annotations": {
                         **mapping(resource, "spec", "annotations"),
-                        **mapping({"m": pod_metadata}, "m", "annotations"),
+                        **mapping(resource, "spec", "podMetadata", "annotations"),
                     },
                 },
                 "spec": pod_spec,

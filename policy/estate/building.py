@@ -9,9 +9,12 @@ from seawall.operators.cnpg import projection as cnpg_projection
 from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.reading import UnprojectableError
 from seawall.policy.estate.model import (
+    BUDGET,
+    CILIUM_POLICY,
     CLUSTER,
     DEPLOYMENT,
     DRAGONFLY,
+    NETWORK_POLICY,
     POOLER,
     Estate,
     KubeObject,
@@ -39,6 +42,19 @@ CLUSTER_SCOPED = frozenset(
     }
 )
 
+_UNREAD_POLICIES = frozenset(
+    {
+        ("policy.networking.k8s.io", "AdminNetworkPolicy"),
+        ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"),
+        ("policy.networking.k8s.io", "ClusterNetworkPolicy"),
+        *(
+            (group, kind)
+            for group in ("projectcalico.org", "crd.projectcalico.org")
+            for kind in ("NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy")
+        ),
+    }
+)
+"""Kinds of network policies in dialects that are not read; that they are there is said."""
 NO_NAME = "(no name)"
 """Stands for the name of an object that has none."""
 
@@ -73,6 +89,9 @@ def build(
     told = [*notes, *repeated]
     if owned:
         told.append(Note(f"{owned} objects that an operator made were left out: what it makes is worked out instead"))
+    unread = [thing.title for thing in objects if thing.group_kind in _UNREAD_POLICIES]
+    if unread:
+        told.append(Note(f"what these policies admit or deny: {', '.join(unread[:5])}{', …' if unread[5:] else ''}"))
     seen = _operators_seen(objects)
     projections: dict[KubeObject, list[KubeObject] | CannotEvaluateError] = {}
     operators: dict[KubeObject, Operator] = {}
@@ -82,7 +101,7 @@ def build(
             continue
         try:
             operator = operators[thing] = operator_of(thing, seen)
-            if operator.known_from == _ASSUMED:
+            if operator.assumed:
                 assumed.add(f"{'Dragonfly' if thing.group_kind == DRAGONFLY else 'CloudNativePG'} {operator.version}")
             made = _PROJECTORS[thing.group_kind](thing, operator)
         except CannotEvaluateError as problem:
@@ -102,9 +121,6 @@ def build(
     return Estate(objects, projections, operators=operators, others=others, notes=told)
 
 
-_ASSUMED = "assumed"
-
-
 def _without_made(declared: Iterable[KubeObject]) -> tuple[list[KubeObject], int]:
     """The objects that somebody declared, and how many were left out because an operator made them from one of these.
 
@@ -114,10 +130,26 @@ def _without_made(declared: Iterable[KubeObject]) -> tuple[list[KubeObject], int
     total = len(kept)
     owners = {(t.namespace, t.kind, t.name) for t in kept if t.group_kind in _PROJECTORS}
     while owners:  # a pod's owner is the StatefulSet, whose owner is the resource
-        made = {thing for thing in kept if any((thing.namespace, *owner) in owners for owner in _owners(thing))}
+        made = {
+            thing
+            for thing in kept
+            if not _adds_up(thing) and any((thing.namespace, *owner) in owners for owner in _owners(thing))
+        }
         kept = [thing for thing in kept if thing not in made]
         owners = {(thing.namespace, thing.kind, thing.name) for thing in made}
     return kept, total - len(kept)
+
+
+def _adds_up(thing: KubeObject) -> bool:
+    """Whether an object counts whoever owns it: a policy widens the others, a budget beside another blocks drains.
+
+    Only a budget with the name of its owner (CloudNativePG: also `<name>-primary`) is the operator's own. A policy of
+    that name is kept too: an older operator may have written it, wider than the one that is worked out, and to read it
+    twice changes no verdict.
+    """
+    if thing.group_kind == BUDGET:
+        return not any(thing.name in (owner, f"{owner}-primary") for _, owner in _owners(thing))
+    return thing.group_kind in (NETWORK_POLICY, CILIUM_POLICY)
 
 
 def _last_of_each(things: list[KubeObject]) -> tuple[list[KubeObject], list[Note]]:
@@ -180,8 +212,8 @@ def annotation_mapping(thing: KubeObject, key: str) -> View | None:
 
 
 _DEFAULTS = {
-    "dragonfly": Operator(versions.DRAGONFLY_OPERATOR, dragonfly.OPERATOR_NAMESPACE, _ASSUMED),
-    "cnpg": Operator(versions.CNPG_OPERATOR, cnpg.OPERATOR_NAMESPACE, _ASSUMED),
+    "dragonfly": Operator(versions.DRAGONFLY_OPERATOR, dragonfly.OPERATOR_NAMESPACE, "assumed", assumed=True),
+    "cnpg": Operator(versions.CNPG_OPERATOR, cnpg.OPERATOR_NAMESPACE, "assumed", assumed=True),
 }
 _OPERATOR_IMAGES = {"dragonflydb/operator": "dragonfly", "cloudnative-pg/cloudnative-pg": "cnpg"}
 

@@ -4,13 +4,14 @@ Anybody's files: several documents, `List` objects, JSON, other tools' files amo
 is counted and left out; what cannot be read is a problem of its own, and the rest is read all the same.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 
@@ -57,27 +58,40 @@ class Reading:
 def read_folder(root: Path) -> Reading:
     """Every YAML and JSON file under a folder, in the order of their paths; hidden folders and links are left out."""
     reading = Reading()
-    for path in _files(root):
-        _read_file(path, str(path), reading)
+    for path in _files(root, reading):
+        _read_file(path, _shown(path), reading)
     return reading
 
 
 def read_file(path: Path) -> Reading:
     """One file, whatever its suffix."""
     reading = Reading()
-    _read_file(path, str(path), reading)
+    _read_file(path, _shown(path), reading)
     return reading
 
 
 def read_text(text: str | bytes, name: str) -> Reading:
     """One text, as from standard input; `name` stands for the file in messages."""
     reading = Reading()
-    _read_documents(text.encode() if isinstance(text, str) else text, name, reading)
+    content = text.encode() if isinstance(text, str) else text
+    if len(content) > MAX_BYTES:
+        reading.unreadable.append(Unreadable(name, None, f"more than the {MAX_BYTES // 1024**2} MiB that are read"))
+    else:
+        _read_documents(content, name, reading)
     return reading
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+def _shown(path: Path | str) -> str:
+    """A path as every terminal and JSON can hold it: bytes that are no text are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _files(root: Path, reading: Reading) -> Iterator[Path]:
+    def unreadable(problem: OSError) -> None:
+        why = problem.strerror or type(problem).__name__
+        reading.unreadable.append(Unreadable(_shown(problem.filename), None, why))
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
         for name in sorted(names):
             if name.endswith(SUFFIXES):
@@ -103,7 +117,8 @@ def _read_file(path: Path, name: str, reading: Reading) -> None:
 
 def _read_documents(content: bytes, name: str, reading: Reading) -> None:
     reading.files += 1
-    aliases = re.search(rb"[\s\[{,:]\*\S", content) is not None
+    # in UTF-16 every second byte is 0 and the pattern finds nothing
+    aliases = re.search(rb"[\s\[{,:]\*\S", content) is not None or b"\0" in content
     index = 0
     try:
         loader = _Loader(content)
@@ -119,11 +134,29 @@ def _read_documents(content: bytes, name: str, reading: Reading) -> None:
         finally:
             loader.dispose()
     except yaml.YAMLError as problem:
-        reading.unreadable.append(_syntax(problem, content, name))
+        value = _json(content) if index == 0 else None
+        if value is None:
+            reading.unreadable.append(_syntax(problem, content, name))
+        else:
+            _add(value, None, _Document(name, content, 0), (), reading)
     except RecursionError:
         reading.unreadable.append(Unreadable(name, None, "nested too deeply"))
     except (ValueError, OverflowError, TypeError) as problem:  # a value that YAML allows and Python cannot hold
         reading.unreadable.append(Unreadable(name, None, f"a value cannot be read ({type(problem).__name__})"))
+
+
+def _json(content: bytes) -> Any:
+    """The value of a JSON text that the YAML parser refuses (pairs of surrogates, tabs), None when it is no JSON."""
+    try:
+        value = json.loads(content, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()  # half a pair of surrogates is no text
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 class _Document(NamedTuple):
@@ -163,7 +196,8 @@ def _locator(document: _Document, inside: tuple[str | int, ...]) -> Callable[[tu
     """Finds lines by composing the file once more: only findings pay for it."""
 
     def locate(path: tuple[str, ...]) -> int | None:
-        node = _compose(document)
+        nodes = _compose(document.content)
+        node = nodes[document.number] if document.number < len(nodes) else None
         line = None
         for key in (*inside, *path):
             node = _child(node, key)
@@ -175,19 +209,19 @@ def _locator(document: _Document, inside: tuple[str | int, ...]) -> Callable[[tu
     return locate
 
 
-@lru_cache(maxsize=8)
-def _compose(document: _Document) -> Any:
-    """The node of a document; the last few are kept, because findings come in groups."""
-    loader = _Loader(document.content)
+@lru_cache(maxsize=256)
+def _compose(content: bytes) -> list[Any]:
+    """The nodes of a file's documents, up to a mistake; kept, because a file with one finding often has more."""
+    nodes: list[Any] = []
+    loader = _Loader(content)
     try:
-        for _ in range(document.number):
-            loader.check_node()
-            loader.get_node()
-        return loader.get_node() if loader.check_node() else None
+        while loader.check_node():
+            nodes.append(loader.get_node())
     except yaml.YAMLError:
-        return None
+        pass
     finally:
         loader.dispose()
+    return nodes
 
 
 def _child(node: Any, key: str | int) -> Any:
@@ -242,7 +276,7 @@ def _syntax(problem: yaml.YAMLError, content: bytes, name: str) -> Unreadable:
 
 
 class _Loader(yaml.CSafeLoader):
-    """The safe loader in C, with values as Kubernetes reads them: dates stay texts.
+    """The safe loader in C, with values as Kubernetes reads them: dates stay texts, tags of other tools say nothing.
 
     The C parser recurses without a limit and ends the process when the stack is full, so the depth is counted in the
     two methods that it calls on the way into a node and out of it.
@@ -261,6 +295,16 @@ class _Loader(yaml.CSafeLoader):
         self.depth -= 1
 
 
+def _untagged(loader: _Loader, _tag: str, node: Any) -> Any:
+    """The value of a node with a tag that nobody here knows (`!Ref`, `!vault`): as if it had none."""
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_Loader.add_multi_constructor("", _untagged)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("timestamp", "value")]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()

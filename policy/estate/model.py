@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from seawall.operators import cnpg, dragonfly
+from seawall.operators.labels import NAMESPACE_NAME, POD_INDEX, POD_NAME
 from seawall.policy.estate.values import CannotEvaluateError, View
 
 GroupKind = tuple[str, str]
@@ -23,6 +25,15 @@ DRAGONFLY: GroupKind = ("dragonflydb.io", "Dragonfly")
 CLUSTER: GroupKind = ("postgresql.cnpg.io", "Cluster")
 POOLER: GroupKind = ("postgresql.cnpg.io", "Pooler")
 SCHEDULED_BACKUP: GroupKind = ("postgresql.cnpg.io", "ScheduledBackup")
+
+
+_MOST_PLACES = 100
+"""Pods of a StatefulSet that are told apart by name."""
+LATER_LABELS: Mapping[GroupKind, Mapping[str, frozenset[str]]] = {
+    DRAGONFLY: {dragonfly.ROLE_LABEL: frozenset(dragonfly.ROLES)},
+    CLUSTER: {cnpg.INSTANCE_ROLE_LABEL: frozenset(cnpg.INSTANCE_ROLES)},
+}
+"""Labels that an operator puts on the pods of its resources once they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +116,14 @@ class PodSet:
 
     namespace: str
     labels: Mapping[str, str]
-    """Labels that every pod has from birth; those that an operator adds later are not here."""
+    """Labels that every pod has from birth; those that come later are in `later`."""
     count: int
     ports: tuple[ContainerPort, ...]
     spec: View
     workload: KubeObject
     """The workload object that makes them (or the pod itself)."""
+    later: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Labels that a controller puts on the pods one by one, with the values that it gives."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,8 @@ class Operator:
     namespace: str
     known_from: str
     """For a person: the annotation, the operator's own Deployment, or that it is assumed."""
+    assumed: bool = False
+    """Whether nothing in the estate names it: its namespace may be another one."""
 
 
 class Estate:
@@ -192,7 +207,8 @@ class Estate:
 
     def pods_of(self, owner: KubeObject) -> list[PodSet]:
         """The pods that an operator makes of an object, by template."""
-        return [pods for made in self.made_of(owner) for pods in pod_sets(made)]
+        later = LATER_LABELS.get(owner.group_kind, {})
+        return [replace(pods, later={**pods.later, **later}) for made in self.made_of(owner) for pods in pod_sets(made)]
 
     @cached_property
     def namespaces(self) -> dict[str, KubeObject]:
@@ -204,7 +220,7 @@ class Estate:
         thing = self.namespaces.get(name)
         if thing is None:
             return None
-        return {**thing.label_view().texts(), "kubernetes.io/metadata.name": name}
+        return {**thing.label_view().texts(), NAMESPACE_NAME: name}
 
 
 def pod_sets(workload: KubeObject) -> list[PodSet]:
@@ -225,4 +241,8 @@ def _pods(workload: KubeObject, template: View, count: int) -> PodSet:
             if number is not None:
                 ports.append(ContainerPort(number, port.at("protocol").text() or "TCP", port.at("name").text()))
     labels = template.at("metadata", "labels").texts()
-    return PodSet(workload.namespace, labels, count, tuple(ports), template.at("spec"), workload)
+    later = {}
+    if workload.group_kind == STATEFUL_SET:
+        places = [str(index) for index in range(min(count, _MOST_PLACES))]
+        later = {POD_INDEX: frozenset(places), POD_NAME: frozenset(f"{workload.name}-{place}" for place in places)}
+    return PodSet(workload.namespace, labels, count, tuple(ports), template.at("spec"), workload, later)

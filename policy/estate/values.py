@@ -7,6 +7,8 @@ value is unknown or of the wrong type. So neither can pass as "absent" or as "fi
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from seawall.operators.reading import LARGEST
+
 
 class _Unknown:
     """The value of a property that is not known during a preview."""
@@ -98,6 +100,7 @@ class View:
             return None
         if isinstance(self.raw, bool) or not isinstance(self.raw, int):
             raise WrongTypeError(self.path, "a whole number", self.raw)
+        self._holds()
         return self.raw
 
     def boolean(self, *, default: bool) -> bool:
@@ -114,7 +117,12 @@ class View:
             return None
         if isinstance(self.raw, bool) or not isinstance(self.raw, int | str):
             raise WrongTypeError(self.path, "a whole number or a text", self.raw)
+        self._holds()
         return self.raw
+
+    def _holds(self) -> None:
+        if isinstance(self.raw, int) and abs(self.raw) > LARGEST:
+            raise CannotEvaluateError(f"{'.'.join(self.path)} is a larger number than Kubernetes holds", self.path)
 
     def items(self) -> list["View"]:
         """The entries of a list, none when absent."""

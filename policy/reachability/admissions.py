@@ -18,7 +18,7 @@ from seawall.policy.estate.model import (
 )
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.reachability import cilium, kubernetes
-from seawall.policy.reachability.peers import Peer, PortRange
+from seawall.policy.reachability.peers import Peer, PortRange, Selected
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def ingress(pods: PodSet, estate: Estate) -> Ingress:
     admissions: list[Admission] = []
     for policy in _candidates(pods, estate):
         try:
-            isolates, rules = _read(policy, pods)
+            isolates, rules = _read(policy, pods, estate)
         except CannotEvaluateError as problem:
             problem.about(policy)
             raise
@@ -78,18 +78,22 @@ def _candidates(pods: PodSet, estate: Estate) -> Iterator[KubeObject]:
     yield from estate.of(CILIUM_CLUSTERWIDE_POLICY)
 
 
-def _read(policy: KubeObject, pods: PodSet) -> tuple[bool, list[Admission]]:
-    """Whether the policy isolates the pods, and its rules."""
+def _read(policy: KubeObject, pods: PodSet, estate: Estate) -> tuple[bool, list[Admission]]:
+    """Whether the policy isolates the pods at every time, and its rules when it selects them at some time."""
     if policy.group_kind == NETWORK_POLICY:
-        if not kubernetes.isolates(policy, pods):
+        chosen = kubernetes.selects(policy, pods)
+        if chosen is Selected.NEVER:
             return False, []
         rules = kubernetes.rules(policy)
-        return True, [_admission(policy, index, view, peers, ports) for index, view, peers, ports in rules]
+        return chosen is Selected.ALWAYS, [
+            _admission(policy, index, view, peers, ports) for index, view, peers, ports in rules
+        ]
     isolated = False
     admissions: list[Admission] = []
     for spec in cilium.specs(policy):
-        if cilium.selects(policy, spec, pods):
-            isolated = isolated or cilium.default_deny(spec)
+        chosen = cilium.selects(policy, spec, pods, estate.namespace_labels(pods.namespace))
+        if chosen is not Selected.NEVER:
+            isolated = isolated or (chosen is Selected.ALWAYS and cilium.default_deny(spec))
             rules = cilium.rules(policy, spec)
             admissions += [_admission(policy, index, view, peers, ports) for index, view, peers, ports in rules]
     return isolated, admissions

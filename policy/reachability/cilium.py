@@ -5,14 +5,21 @@ rule admits nobody; a selector without a namespace means the policy's own namesp
 one); a section of rules, even `- {}`, isolates, unless `enableDefaultDeny` says otherwise.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from seawall.operators.labels import CILIUM_CLUSTER, CILIUM_NAMESPACE, CILIUM_NAMESPACE_LABELS, NAMESPACE_NAME
+from seawall.operators.labels import (
+    CILIUM_CLUSTER,
+    CILIUM_NAMESPACE,
+    CILIUM_NAMESPACE_LABELS,
+    CILIUM_RESERVED,
+    CILIUM_SERVICE_ACCOUNT,
+    NAMESPACE_NAME,
+)
 from seawall.policy.estate.model import CILIUM_CLUSTERWIDE_POLICY, KubeObject, PodSet
 from seawall.policy.estate.values import View
-from seawall.policy.reachability.kubernetes import Rule, describe
-from seawall.policy.reachability.peers import Peer, PortRange, split_namespaces
+from seawall.policy.reachability.kubernetes import Rule, describe, port_of
+from seawall.policy.reachability.peers import Peer, PortRange, Selected, selected, split_namespaces
 from seawall.policy.reachability.selectors import Requirement, Selector, read
 
 EVERYBODY = ("all", "world", "world-ipv4", "world-ipv6", "cluster")
@@ -35,15 +42,27 @@ def specs(policy: KubeObject) -> list[View]:
     return ([spec] if spec.present else []) + policy.at("specs").items()
 
 
-def selects(policy: KubeObject, spec: View, pods: PodSet) -> bool:
-    """Whether the endpoint selector selects the pods. A policy for nodes selects none."""
+def selects(policy: KubeObject, spec: View, pods: PodSet, namespace_labels: Mapping[str, str] | None) -> Selected:
+    """Whether the endpoint selector selects the pods. A policy for nodes selects none.
+
+    Without the labels of the pods' namespace, a selector that asks for more than its name may select them or not.
+    """
     if spec.at("nodeSelector").present:
-        return False
+        return Selected.NEVER
     selector = _selector(spec.at("endpointSelector"))
     peer = _endpoints(policy, selector, spec.path)
-    if peer.namespaces is not None and pods.namespace not in peer.namespaces:
-        return False
-    return peer.pods.matches(pods.labels)
+    if peer.address is not None or (peer.namespaces is not None and pods.namespace not in peer.namespaces):
+        return Selected.NEVER
+    known = {NAMESPACE_NAME: pods.namespace} if namespace_labels is None else namespace_labels
+    asked = peer.namespace_selector.requirements
+    certain = [r for r in asked if namespace_labels is not None or r.key == NAMESPACE_NAME]
+    if not all(requirement.holds(known) for requirement in certain):
+        return Selected.NEVER
+    account = pods.spec.at("serviceAccountName").text() or "default"
+    chosen = selected(peer.pods, replace(pods, labels={**pods.labels, CILIUM_SERVICE_ACCOUNT: account}))
+    if chosen is Selected.ALWAYS and len(certain) < len(asked):
+        return Selected.SOMETIMES
+    return chosen
 
 
 def default_deny(spec: View) -> bool:
@@ -72,7 +91,7 @@ def _peers(policy: KubeObject, rule: View) -> Iterator[Peer]:
     for entity in rule.at("fromEntities").items():
         name = entity.text() or ""
         if name != "none":
-            yield Peer(f"entity {name}", entity.path, everyone=name in EVERYBODY, address=f"entity {name}")
+            yield _entity(name, entity.path)
     for cidr in rule.at("fromCIDR").items():
         yield _cidr(cidr.text() or "", cidr.path)
     for block in rule.at("fromCIDRSet").items():
@@ -80,6 +99,10 @@ def _peers(policy: KubeObject, rule: View) -> Iterator[Peer]:
     for field in ("fromNodes", "fromGroups"):
         for other in rule.at(field).items():
             yield Peer(f"an entry of {field}", other.path, address=field)
+
+
+def _entity(name: str, path: tuple[str, ...]) -> Peer:
+    return Peer(f"entity {name}", path, everyone=name in EVERYBODY, address=f"entity {name}")
 
 
 def _cidr(cidr: str, path: tuple[str, ...]) -> Peer:
@@ -90,6 +113,11 @@ def _endpoints(policy: KubeObject, selector: Selector, path: tuple[str, ...]) ->
     pods: list[Requirement] = []
     spaces: list[Requirement] = []
     clusters: frozenset[str] | None = None
+    every_cluster = False
+    reserved = [r for r in selector.requirements if r.key.startswith(CILIUM_RESERVED)]
+    named = [r for r in reserved if r.operator in ("In", "Exists")]
+    if named:
+        return _entity(named[0].key.removeprefix(CILIUM_RESERVED), path)
     for requirement in selector.requirements:
         key = requirement.key
         if key == CILIUM_NAMESPACE:
@@ -99,9 +127,13 @@ def _endpoints(policy: KubeObject, selector: Selector, path: tuple[str, ...]) ->
             spaces.append(Requirement(label, requirement.operator, requirement.values))
         elif key == CILIUM_CLUSTER and requirement.operator == "In":
             clusters = requirement.values if clusters is None else clusters & requirement.values
+        elif key == CILIUM_CLUSTER:
+            every_cluster = True
+        elif requirement in reserved:
+            continue  # `reserved:host does not exist`: every pod meets it
         else:
             pods.append(requirement)
-    if not spaces and policy.group_kind != CILIUM_CLUSTERWIDE_POLICY:
+    if not spaces and not reserved and policy.group_kind != CILIUM_CLUSTERWIDE_POLICY:
         spaces.append(Requirement(NAMESPACE_NAME, "In", frozenset({policy.namespace})))
     names, rest = split_namespaces(Selector(tuple(r for r in spaces if not _any_namespace(r))))
     chosen = Selector(tuple(pods))
@@ -113,6 +145,7 @@ def _endpoints(policy: KubeObject, selector: Selector, path: tuple[str, ...]) ->
         namespace_selector=rest,
         pods=chosen,
         clusters=clusters,
+        every_cluster=every_cluster and clusters is None,
     )
 
 
@@ -144,11 +177,10 @@ def _ports(rule: View) -> tuple[PortRange, ...] | None:
 
 
 def _port(port: View) -> PortRange:
-    given = port.at("port").number_or_text()
-    number = int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,5}", given) else given
+    number = port_of(port)
     protocol = port.at("protocol").text()
     return PortRange(
-        None if protocol in (None, "ANY") else protocol,
+        None if protocol in (None, "", "ANY") else protocol,
         None if number == 0 else number,
         port.at("endPort").integer(),
     )

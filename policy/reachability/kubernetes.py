@@ -1,21 +1,22 @@
 """The ingress side of `networking.k8s.io/v1` NetworkPolicy."""
 
+import re
 from collections.abc import Iterator
 
 from seawall.policy.estate.model import KubeObject, PodSet
 from seawall.policy.estate.values import View
-from seawall.policy.reachability.peers import Peer, PortRange, split_namespaces
+from seawall.policy.reachability.peers import Peer, PortRange, Selected, selected, split_namespaces
 from seawall.policy.reachability.selectors import Selector, read
 
 Rule = tuple[int, View, tuple[Peer, ...], tuple[PortRange, ...] | None]
 
 
-def isolates(policy: KubeObject, pods: PodSet) -> bool:
-    """Whether the policy isolates the pods for ingress. Without `policyTypes` a policy is about ingress."""
+def selects(policy: KubeObject, pods: PodSet) -> Selected:
+    """Whether the policy is about ingress of the pods. Without `policyTypes` a policy is about ingress."""
     types = [kind.text() for kind in policy.at("spec", "policyTypes").items()]
-    if types and "Ingress" not in types:
-        return False
-    return policy.namespace == pods.namespace and read(policy.at("spec", "podSelector")).matches(pods.labels)
+    if (types and "Ingress" not in types) or policy.namespace != pods.namespace:
+        return Selected.NEVER
+    return selected(read(policy.at("spec", "podSelector")), pods)
 
 
 def rules(policy: KubeObject) -> Iterator[Rule]:
@@ -67,7 +68,11 @@ def describe(pods: Selector, names: frozenset[str] | None, rest: Selector, clust
     return f"{which} {where}" + (f" in cluster {' or '.join(sorted(clusters))}" if clusters is not None else "")
 
 
+def port_of(port: View) -> int | str | None:
+    """The number or the name of a port; a number in quotes is a number (Kubernetes' own policies refuse it)."""
+    given = port.at("port").number_or_text()
+    return int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,5}", given) else given
+
+
 def _port(port: View) -> PortRange:
-    return PortRange(
-        port.at("protocol").text() or "TCP", port.at("port").number_or_text(), port.at("endPort").integer()
-    )
+    return PortRange(port.at("protocol").text() or "TCP", port_of(port), port.at("endPort").integer())

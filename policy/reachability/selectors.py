@@ -28,6 +28,14 @@ class Requirement:
             case _:
                 return self.key not in labels
 
+    def may_hold(self, labels: Mapping[str, str], later: Mapping[str, frozenset[str]]) -> bool:
+        """Whether labels meet the condition at some time, when some of them come later."""
+        return self.holds(labels) or any(self.holds({self.key: value}) for value in later.get(self.key, ()))
+
+    def always_holds(self, labels: Mapping[str, str], later: Mapping[str, frozenset[str]]) -> bool:
+        """Whether labels meet the condition at every time, when some of them come later."""
+        return self.holds(labels) and all(self.holds({self.key: value}) for value in later.get(self.key, ()))
+
     @property
     def text(self) -> str:
         """The condition for a person: `app=cache`, `tier in (a, b)`."""
@@ -58,6 +66,24 @@ class Selector:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether labels meet every condition."""
         return all(requirement.holds(labels) for requirement in self.requirements)
+
+    def may_match(self, labels: Mapping[str, str], later: Mapping[str, frozenset[str]]) -> bool:
+        """Whether pods with these labels can be selected at some time, when some of their labels come later."""
+        return all(requirement.may_hold(labels, later) for requirement in self.requirements)
+
+    def always_matches(self, labels: Mapping[str, str], later: Mapping[str, frozenset[str]]) -> bool:
+        """Whether pods with these labels are selected from birth on and for ever, whatever labels come later."""
+        return all(requirement.always_holds(labels, later) for requirement in self.requirements)
+
+    @property
+    def exact(self) -> bool:
+        """Whether it demands the value of at least one label."""
+        return any(requirement.operator == "In" for requirement in self.requirements)
+
+    @property
+    def limited(self) -> bool:
+        """Whether it demands at least one label; else whatever nobody has labelled is selected."""
+        return any(requirement.operator in ("In", "Exists") for requirement in self.requirements)
 
     def demands(self, labels: Mapping[str, str]) -> bool:
         """Whether only what carries all of these labels can be selected."""

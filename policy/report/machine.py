@@ -10,8 +10,8 @@ VERSION = 1
 
 
 def to_json(result: Result, *, fail_on: Severity | None) -> str:
-    """The result as a JSON text."""
-    return json.dumps(to_data(result, fail_on=fail_on), indent=2, ensure_ascii=False)
+    """The result as a JSON text, in ASCII: whatever encodes the output, it stays JSON."""
+    return json.dumps(to_data(result, fail_on=fail_on), indent=2)
 
 
 def to_data(result: Result, *, fail_on: Severity | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def show(result: Result, console: Console, *, fail_on: Severity | None) -> None:
         for finding in group:
             _show_finding(finding, console)
     for problem in result.unreadable:
-        console.print(Text.assemble(("✗ ", "red"), (problem.place, "bold"), "  ", problem.why))
+        console.print(Text.assemble(("✗ ", "red"), (_plain(problem.place), "bold"), "  ", _plain(problem.why)))
     _show_passed(result, console)
     _show_unseen(result, console)
     _show_tally(result, console, fail_on)
@@ -42,13 +42,16 @@ def _show_finding(finding: Finding, console: Console) -> None:
     console.print(
         Padding(
             Text.assemble(
-                (f"{mark} ", colour), (finding.subject.title, "bold"), "  ", (finding.place, "dim underline")
+                (f"{mark} ", colour),
+                (_plain(finding.subject.title), "bold"),
+                "  ",
+                (_plain(finding.place), "dim underline"),
             ),
             (0, 0, 0, 2),
         )
     )
-    console.print(Padding(Text(label + _sentence(finding.message)), (0, 0, 0, 4)))
-    console.print(Padding(Text.assemble(("→ ", "green"), (finding.mend, "green")), (0, 0, 1, 4)))
+    console.print(Padding(Text(label + _sentence(_plain(finding.message))), (0, 0, 0, 4)))
+    console.print(Padding(Text.assemble(("→ ", "green"), (_plain(finding.mend), "green")), (0, 0, 1, 4)))
 
 
 def _show_passed(result: Result, console: Console) -> None:
@@ -68,7 +71,8 @@ def _show_unseen(result: Result, console: Console) -> None:
         console.print()
         console.print(Text("Not seen, or assumed:", style="bold"))
         for note in result.notes:
-            console.print(Padding(Text(f"· {note.text}{f' ({note.where})' if note.where else ''}"), (0, 0, 0, 2)))
+            said = _plain(f"{note.text}{f' ({note.where})' if note.where else ''}")
+            console.print(Padding(Text(f"· {said}"), (0, 0, 0, 2)))
     console.print()
 
 
@@ -91,6 +95,11 @@ def _show_tally(result: Result, console: Console, fail_on: Severity | None) -> N
             f" · {len(result.judged)} rules · {looked} · {result.seconds:.2f} s",
         )
     )
+
+
+def _plain(text: str) -> str:
+    """Text of anybody's files without what moves a terminal's cursor, colours it, or begins a line of a log."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _sentence(text: str) -> str:

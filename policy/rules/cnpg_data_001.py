@@ -1,10 +1,10 @@
 """CNPG-DATA-001: a backup schedule that does not mean what it looks like."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from seawall.operators.cnpg.schedule import Cadence, ScheduleError, decode, from_five_fields, now
+from seawall.operators.cnpg.schedule import Cadence, ScheduleError, decode, from_five_fields
 from seawall.policy.estate.model import SCHEDULED_BACKUP, KubeObject
 from seawall.policy.findings import Rule, Violation
 
@@ -42,7 +42,7 @@ def check(backup: KubeObject) -> Iterator[Violation]:
 
 
 def _judge(cadence: Cadence) -> Iterator[Violation]:
-    start = now()
+    start = datetime.now(UTC).replace(microsecond=0)
     times = cadence.next(start)
     described = f'"{cadence.schedule}" fires {cadence.text}'
     facts = {

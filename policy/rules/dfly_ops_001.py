@@ -38,7 +38,7 @@ def check(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
 def _selects(budget: KubeObject, pods: PodSet) -> bool:
     try:
         selector = budget.at("spec", "selector")
-        return selector.present and read(selector).matches(pods.labels)
+        return selector.present and read(selector).may_match(pods.labels, pods.later)
     except CannotEvaluateError as problem:
         problem.about(budget)
         raise
@@ -101,10 +101,10 @@ def _judge(dragonfly: KubeObject, budget: KubeObject, replicas: int) -> Iterator
         return
     spec = budget.at("spec")
     if spec.at("minAvailable").present:
-        said, keeps = f"minAvailable: {minimum.raw}", _pods(spec.at("minAvailable"), replicas, path)
+        said, keeps = f"minAvailable: {minimum.number_or_text()}", _pods(spec.at("minAvailable"), replicas, path)
     else:
         taken = spec.at("maxUnavailable")
-        said = f"maxUnavailable: {taken.raw}" if taken.present else "neither minAvailable nor maxUnavailable"
+        said = f"maxUnavailable: {taken.number_or_text()}" if taken.present else "neither minAvailable nor maxUnavailable"
         keeps = max(0, replicas - _pods(taken, replicas, path))
     allowed = replicas - keeps
     facts = {"replicas": str(replicas), "kept": str(max(keeps, 0)), "may go at once": str(max(allowed, 0))}

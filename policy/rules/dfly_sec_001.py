@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seawall.operators import dragonfly as facts
+from seawall.operators.annotations import THIS_CLUSTER
 from seawall.policy.estate.intent import Intent, intent_of
 from seawall.policy.estate.model import DRAGONFLY, ContainerPort, Estate, KubeObject, Operator, PodSet
 from seawall.policy.findings import Rule, Violation
@@ -26,18 +27,18 @@ class _Case:
         return peer.only_namespace(self.pods.namespace) and peer.pods.demands({"app": self.dragonfly.name})
 
     def is_operator(self, peer: Peer) -> bool:
-        """Whether the peer is pods of the operator's namespace that can be the operator's."""
-        if not peer.only_namespace(self.operator.namespace) or peer.pods.everything:
+        """Whether the peer is the operator's pods; where its namespace is assumed only, those of any one namespace."""
+        one = peer.namespaces is not None and len(peer.namespaces) == 1
+        if not (one if self.operator.assumed else peer.only_namespace(self.operator.namespace)):
             return False
-        known = [r for r in peer.pods.requirements if r.key in facts.OPERATOR_POD_LABELS]
-        return all(requirement.holds(facts.OPERATOR_POD_LABELS) for requirement in known)
+        return peer.pods.demands(facts.OPERATOR_POD_LABELS) or peer.pods.demands(facts.OPERATOR_CHART_LABELS)
 
     def is_scraper(self, peer: Peer) -> bool:
         """Whether the peer is the declared scraper; without a declaration: exact pods of a named namespace."""
         scraper = self.intent.scraper
         if scraper is not None:
             return peer.only_namespace(scraper.namespace) and peer.pods.demands(scraper.labels)
-        if peer.namespaces is None or peer.pods.everything:
+        if peer.namespaces is None or not peer.pods.exact:
             return False
         return self.intent.clients is None or not any(peer.namespaces & c for c in self.intent.clients.values())
 
@@ -95,7 +96,10 @@ def _objection(case: _Case, peer: Peer, port: ContainerPort) -> str | None:
     if peer.everyone:
         return "that is everybody"
     if peer.every_namespace:
-        return "that is pods of every namespace, and whoever may create a pod may give it these labels"
+        which = "every" if peer.namespace_selector.everything else "every other"
+        return f"that is pods of {which} namespace, and whoever may create a pod may give it these labels"
+    if peer.every_cluster:
+        return "that is pods of every cluster of the mesh"
     if peer.address is None and peer.clusters is None and case.intent.mesh_wide_selectors:
         return (
             f"no cluster is named, and Cilium {case.intent.cni_version} lets such a selector match every cluster of "
@@ -126,7 +130,7 @@ def _client_objection(case: _Case, peer: Peer) -> str | None:
         return None
     if peer.namespaces is None:
         return "whoever may label a namespace gets in; the clients are declared by name"
-    clusters = peer.clusters if peer.clusters is not None else {case.intent.cluster or "this"}
+    clusters = peer.clusters if peer.clusters is not None else {case.intent.cluster or THIS_CLUSTER}
     undeclared = [
         f"{namespace} of cluster {cluster}" if peer.clusters is not None else namespace
         for cluster in sorted(clusters)
@@ -179,8 +183,8 @@ def _admits_client(case: _Case, peer: Peer, cluster: str, namespace: str) -> boo
     if peer.address is not None or (peer.namespaces is not None and namespace not in peer.namespaces):
         return False
     if peer.clusters is None:
-        return cluster == "this" or case.intent.mesh_wide_selectors
-    if cluster == "this":
+        return cluster == THIS_CLUSTER or case.intent.mesh_wide_selectors
+    if cluster == THIS_CLUSTER:
         own = case.intent.cluster
         return own in peer.clusters if own is not None else bool(peer.clusters - set(case.intent.clients or {}))
     return cluster in peer.clusters

@@ -34,6 +34,8 @@ from seawall.sandbox.engine.command import EngineCommand
 from seawall.sandbox.engine.events import RecordedStack, Recorder
 from seawall.sandbox.engine.program import Program
 from seawall.sandbox.engine.summary import EngineFailure, Operation, PolicyRefusal, RunSummary, Target
+from seawall.sandbox.parts import TOOLS
+from seawall.tools import toolchain
 
 SANDBOX_CONTEXT = "seawall-sandbox"
 """The kubeconfig context of the sandbox that is always there, besides the one that the stack's settings name."""
@@ -193,6 +195,7 @@ class Engine:
             leftovers = recovery.clean(self._state)
             if leftovers:
                 self._say(leftovers.sentence())
+            pulumi = _pulumi(self.console, download=self._download)
             self.sandbox.start(self.console, download=self._download)
             if self._settings is not None:
                 self.sandbox.ensure_namespaces(surroundings.namespaces(self._settings))
@@ -203,7 +206,6 @@ class Engine:
             target = Target(where.api_server, self.kubeconfig, contexts[0], where.s3)
             if operation != "destroy":
                 workdir.copy(self.project, self.stack, self._work)
-            pulumi = _pulumi(self.console, download=self._download)
             chosen = self._plugins(pulumi)
             self._passphrase()
             home = self._state / "engine" / "home"
@@ -319,9 +321,8 @@ class Engine:
 
 
 def _pulumi(console: Console, *, download: bool) -> Path:
-    from seawall.tools.toolchain import ensure
-
-    return ensure(["pulumi"], console=console, download=download)["pulumi"]
+    """The CLI. The sandbox's tools are asked for at once, so that everything that must be built is told beforehand."""
+    return toolchain.ensure([*TOOLS, "pulumi"], console=console, download=download)["pulumi"]
 
 
 def _download_plugins(pulumi: Path, home: Path, say: Callable[[str], None]) -> None:

@@ -1,6 +1,8 @@
 """What a run of the engine did, as data and as a person reads it."""
 
 import json
+import shlex
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -190,8 +192,15 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, list[str]]]:
     yield "simulated", _simulated(summary.notes)
     yield "API server", [escape(f"{summary.target.api_server}, context {summary.target.context}")]
     yield "S3, KMS, IAM", [summary.target.s3]
-    yield "kubectl", [escape(f"export KUBECONFIG={summary.target.kubeconfig}")]
+    yield "kubectl", _kubectl(summary.target)
     yield "time", [f"{summary.duration_s:.1f} s"]
+
+
+def _kubectl(target: Target) -> list[str]:
+    lines = [escape(f"export KUBECONFIG={shlex.quote(str(target.kubeconfig))}")]
+    if shutil.which("kubectl") is None:
+        lines.append("there is none on PATH: `seawall tools get kubectl` has one and says where")
+    return lines
 
 
 def _headline(summary: RunSummary) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from seawall.sandbox.engine.driver import Engine
+from seawall.sandbox.engine.driver import Engine, RunningSandbox
 
 PROGRAM = """
     import pulumi
@@ -101,14 +101,14 @@ class Trial:
     """The project, its pretended sandbox, and what was printed."""
 
     folder: Path
-    sandbox: PretendedSandbox
+    sandbox: RunningSandbox
     screen: io.StringIO = field(default_factory=io.StringIO)
 
     @classmethod
-    def make(cls, folder: Path) -> "Trial":
+    def make(cls, folder: Path, sandbox: RunningSandbox | None = None) -> "Trial":
         project = folder / "project"
         (project / "policy").mkdir(parents=True)
-        made = cls(project, PretendedSandbox(folder / "state"))
+        made = cls(project, sandbox or PretendedSandbox(folder / "state"))
         (project / "Pulumi.yaml").write_text("name: trial\nruntime: python\n")
         made.program(PROGRAM)
         made.configure(count=3)

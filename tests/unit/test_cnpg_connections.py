@@ -56,6 +56,7 @@ def test_the_sum_is_held_against_what_the_parameters_say() -> None:
     bare = demand(cluster.applications, {}, 1)
     assert (bare.reserved, bare.limit) == (3, 100)
     assert not bare.fits
+    assert demand(cluster.applications, {"reserved_connections": "4"}, 1).reserved == 3 + 4
 
 
 def test_the_limit_itself_fits_and_one_less_does_not() -> None:

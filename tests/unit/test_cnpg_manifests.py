@@ -435,6 +435,15 @@ def test_backup_alerts_ask_the_plugin_and_follow_the_settings() -> None:
     assert len(alerts) == len(rules) == 15
 
 
+@pytest.mark.parametrize(
+    ("schedule", "longest"), [("0 3 * * 5-7", 5 * 24), ("0 3 * * MON", 7 * 24), ("0 3 * * sat,sun", 6 * 24)]
+)
+def test_a_validation_is_overdue_an_hour_after_its_longest_gap(schedule: str, longest: int) -> None:
+    rules = monitoring.rules(args(("validation.schedule", schedule)))["spec"]["groups"][0]["rules"]
+    overdue = next(rule["expr"] for rule in rules if rule["alert"] == "CnpgBackupNotValidated")
+    assert f"> {(longest + 1) * 3600} or" in overdue
+
+
 def test_the_contract_says_how_to_connect_and_holds_no_secret() -> None:
     assert contract(args())["shop"] == {
         "host": "shop-pooler.databases.svc.cluster.local",

@@ -45,6 +45,7 @@ HOSTILE: list[tuple[str, Any, str, str, str | None]] = [
     ("backup", GONE, "backup", "is missing", None),
     ("validation.schedule", "0 0 3 * * *", "validation.schedule", "must have five", "CNPG-DATA-001"),
     ("validation.max_backup_age", "12h", "validation.max_backup_age", "longer than the 1 day", "CNPG-DATA-001"),
+    ("backup.schedule", "0 0 2 29 2 *", "validation.max_backup_age", "longer than the 1825 days", "CNPG-DATA-001"),
     ("validation.max_backup_age", "26", "validation.max_backup_age", "like 30s", None),
     ("validation.rpo", "10 minutes", "validation.rpo", "like 30s", None),
     ("parameters.max_connections", 200, "parameters.max_connections", "in quotes", None),

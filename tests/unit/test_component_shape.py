@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from stack_samples import CHECKOUT
 
+from seawall import components
+
 BASE = "ComponentResource"
 
 
-def components() -> dict[str, tuple[Path, ast.ClassDef]]:
+def found_components() -> dict[str, tuple[Path, ast.ClassDef]]:
     found = {}
     for file in sorted((CHECKOUT / "components").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -18,7 +20,7 @@ def components() -> dict[str, tuple[Path, ast.ClassDef]]:
     return found
 
 
-COMPONENTS = components()
+COMPONENTS = found_components()
 
 
 def constructor(name: str) -> ast.FunctionDef:
@@ -28,6 +30,12 @@ def constructor(name: str) -> ast.FunctionDef:
 
 def test_the_components_are_found() -> None:
     assert {"DragonflyCluster", "CnpgSharedCluster", "BackupBucket", "OperatorBudgets"} <= COMPONENTS.keys()
+
+
+@pytest.mark.parametrize("name", components.__all__)
+def test_components_are_imported_from_one_place(name: str) -> None:
+    assert getattr(components, name).__name__ == name
+    assert not hasattr(components, f"{name}s")
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

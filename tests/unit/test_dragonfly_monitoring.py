@@ -23,7 +23,7 @@ def expressions(**settings: object) -> dict[str, str]:
 
 def test_the_nine_alerts_and_secret_sync_are_there() -> None:
     names = [alert.name for alert in alerts(args())]
-    assert set(names) == NINE | {"DragonflySnapshotFailed", "DragonflySecretSync"}
+    assert set(names) == NINE | {"DragonflySnapshotFailed", "DragonflySecretNotSynced"}
     assert len(names) == len(set(names))
 
 
@@ -42,7 +42,7 @@ def test_every_expression_is_about_this_instance() -> None:
     for name in NINE - {"DragonflyDiskNearFull"}:
         assert '{namespace="dragonfly-system",app="dragonfly"}' in found[name]
     assert 'persistentvolumeclaim=~"df-dragonfly-[0-9]+"' in found["DragonflyDiskNearFull"]
-    assert 'name=~"dragonfly-auth"' in found["DragonflySecretSync"]
+    assert 'name=~"dragonfly-auth"' in found["DragonflySecretNotSynced"]
 
 
 def test_no_master_at_all_fires_too() -> None:

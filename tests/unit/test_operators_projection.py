@@ -86,6 +86,7 @@ def test_users_labels_do_not_replace_the_operators() -> None:
         ({"networkPolicyEnabled": "no"}, ("spec", "networkPolicyEnabled")),
         ({"args": "--x"}, ("spec", "args")),
         ({"serviceSpec": {"name": 3}}, ("spec", "serviceSpec", "name")),
+        ({"podMetadata": {"labels": 3}}, ("spec", "podMetadata", "labels")),
     ],
 )
 def test_what_cannot_be_projected_names_the_field(spec: dict[str, Any], path: tuple[str, ...]) -> None:
@@ -160,4 +161,36 @@ def test_pooler() -> None:
     assert [port["containerPort"] for port in spec["containers"][0]["ports"]] == [5432, 9127]
     assert deployment["spec"]["replicas"] == 3
     assert service["spec"]["selector"] == {"cnpg.io/poolerName": "pool"}
+    assert service["spec"]["type"] == "ClusterIP"
+    assert [port["port"] for port in service["spec"]["ports"]] == [5432]
     assert service["metadata"]["name"] == "pool"
+
+
+def test_the_service_of_a_pooler_follows_its_template() -> None:
+    template = {
+        "metadata": {"labels": {"team": "a", "cnpg.io/podRole": "x"}, "annotations": {"a": "b"}},
+        "spec": {"type": "LoadBalancer", "selector": {"app": "x"}, "ports": [{"name": "pg", "port": 5432}]},
+    }
+    _, service = project_pooler({"metadata": {"name": "pool"}, "spec": {"serviceTemplate": template}})
+    assert service["metadata"]["labels"]["team"] == "a"
+    assert service["metadata"]["labels"]["cnpg.io/podRole"] == "pooler"
+    assert service["metadata"]["annotations"] == {"a": "b"}
+    assert service["spec"] == {
+        "type": "LoadBalancer",
+        "selector": {"cnpg.io/poolerName": "pool"},
+        "ports": [{"name": "pg", "port": 5432}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({"template": 3}, ("spec", "template")),
+        ({"template": {"spec": {"containers": "x"}}}, ("spec", "template", "spec", "containers")),
+        ({"serviceTemplate": {"spec": {"type": 3}}}, ("spec", "serviceTemplate", "spec", "type")),
+    ],
+)
+def test_what_cannot_be_projected_of_a_pooler_names_the_field(spec: dict[str, Any], path: tuple[str, ...]) -> None:
+    with pytest.raises(UnprojectableError) as problem:
+        project_pooler({"metadata": {"name": "pool"}, "spec": spec})
+    assert problem.value.path == path

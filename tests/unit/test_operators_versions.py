@@ -74,7 +74,19 @@ def test_annotations_are_the_same_for_the_same_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "arg", ["--admin_port=1", "-requirepass=x", "--tls", "--tls_cert_file=x", "port=1", " --dir=/x"]
+    "arg",
+    [
+        "--admin_port=1",
+        "-requirepass=x",
+        "--tls",
+        "--tls_cert_file=x",
+        "port=1",
+        " --dir=/x",
+        "--noadmin_nopass",
+        "--notls",
+        "--flagfile=/x",
+        "--fromenv=requirepass",
+    ],
 )
 def test_arguments_that_belong_to_the_operator(arg: str) -> None:
     assert dragonfly.forbidden_arg(arg)
@@ -84,6 +96,12 @@ def test_arguments_that_belong_to_the_operator(arg: str) -> None:
 @pytest.mark.parametrize("arg", ["--maxmemory=1gb", "--cache_mode=true", "--dbfilename=dump", "--proactor_threads=2"])
 def test_arguments_that_are_the_users(arg: str) -> None:
     assert dragonfly.forbidden_arg(arg) is None
+
+
+def test_a_switch_that_is_turned_off_is_the_same_argument() -> None:
+    assert dragonfly.arg_name("--nocache_mode") == dragonfly.arg_name("--cache_mode=false") == "cache_mode"
+    assert dragonfly.arg_name("--notify_keyspace_events=Ex") == "notify_keyspace_events"
+    assert dragonfly.arg_name("--no_tls_on_admin_port") == "no_tls_on_admin_port"
 
 
 def test_names_of_a_cluster() -> None:

@@ -88,6 +88,7 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
     (f"{CACHE}.args", ["--tls_cert_file=/x"], f"{CACHE}.args[0]", "spec.tlsSecretRef", "DFLY-SEC-001"),
     (f"{CACHE}.args", ["--requirepass=hunter2"], f"{CACHE}.args[0]", "password in plain text", "DFLY-SEC-001"),
     (f"{CACHE}.args", ["--maxmemory=3gb"], f"{CACHE}.args[0]", "maxmemory_bytes", None),
+    (f"{CACHE}.args", ["--nocache_mode"], f"{CACHE}.args[0]", "purpose", None),
     (f"{CACHE}.args", ["--version_check=true"], f"{CACHE}.args[0]", "phone home", None),
     (f"{CACHE}.args", ["hz=100"], f"{CACHE}.args[0]", "must start with `--`", None),
     # images and versions
@@ -106,6 +107,13 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
     ("dragonfly.namespace", "d" * 64, "dragonfly.namespace", "at most 63", None),
     ("dragonfly.namespace", "dragonfly-operator-system", "dragonfly.namespace", "operator's namespace", None),
     ("dragonfly.namespace", "databases", "dragonfly.namespace", "another namespace than cnpg.namespace", None),
+    (
+        "cnpg.clusters.shared-postgres.restore_drill.namespace",
+        "dragonfly-system",
+        "cnpg.clusters.shared-postgres.restore_drill.namespace",
+        "not dragonfly.namespace",
+        "CNPG-OPS-002",
+    ),
     ("dragonfly.clusters.Cache_2", {}, "dragonfly.clusters.Cache_2", "the key must be a letter", None),
     (f"{CACHE}.clients", {1: ["x"]}, f"{CACHE}.clients[1]", "the key must be text", "DFLY-SEC-001"),
     ("dragonfly.clusters", {}, "dragonfly.clusters", "must not be empty", None),

@@ -1,0 +1,182 @@
+"""The command line: help, exit codes, and how errors reach a person."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seawall.cli import app as command_line
+from seawall.cli import failures
+from seawall.errors import EnvironmentFailure, PolicyViolation, UserError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMANDS = ["up", "preview", "render", "down", "status", "env", "bench-start", "check", "tools"]
+
+
+def seawall(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seawall.cli", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    shown = CliRunner().invoke(command_line.app, ["--help"])
+    assert shown.exit_code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^\W*{command}\s", shown.output, re.MULTILINE), command
+    assert "130 interrupted" in shown.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from seawall.cli import app; from typer.testing import CliRunner;"
+        "CliRunner().invoke(app.app, ['--help']);"
+        "print([m for m in ('pulumi', 'kubernetes', 'boto3', 'pydantic', 'grpc', 'psutil') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_check_costs_no_engine() -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['check', 'nowhere']\n"
+        "from seawall.cli import app\n"
+        "try: app.app()\n"
+        "except Exception as error: print(type(error).__name__)\n"
+        "print([m for m in ('pulumi', 'kubernetes', 'boto3', 'grpc') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "UserError\n[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    shown = seawall(command, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert f"seawall {command}" in shown.stdout.replace("python -m seawall.cli", "seawall")
+
+
+@pytest.mark.parametrize("command", ["up", "preview", "render", "down", "status", "env", "bench-start"])
+def test_every_command_of_ours_has_an_example_and_its_exit_codes(command: str) -> None:
+    shown = CliRunner().invoke(command_line.app, [command, "--help"], env={"COLUMNS": "200"})
+    assert f"Example: {'eval' if command == 'env' else f'seawall {command}'}" in shown.output
+    assert "Exit codes:" in shown.output
+
+
+def test_a_wrong_argument_is_a_users_mistake() -> None:
+    done = seawall("up", "--stak", "x")
+    assert done.returncode == 2
+    assert "--stack" in done.stderr
+
+
+def test_a_stack_that_does_not_exist_starts_nothing(tmp_path: Path) -> None:
+    done = seawall("up", "--stack", "sandbx", SEAWALL_STATE=str(tmp_path / "state"), SEAWALL_CACHE=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no stack `sandbx`")
+    assert "did you mean `sandbox`?" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_down_without_a_sandbox_is_fine(tmp_path: Path) -> None:
+    done = seawall("down", SEAWALL_STATE=str(tmp_path / "state"), SEAWALL_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert "nothing to destroy" in done.stdout
+    assert not (tmp_path / "state").exists()
+
+
+def test_status_and_env_without_a_sandbox_say_how_to_start_one(tmp_path: Path) -> None:
+    nowhere = {"SEAWALL_STATE": str(tmp_path / "state"), "SEAWALL_CACHE": str(tmp_path / "cache")}
+    status = seawall("status", **nowhere)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert "`seawall up` starts one" in status.stdout
+    env = seawall("env", **nowhere)
+    assert (env.returncode, env.stdout) == (3, "")
+    assert env.stderr.startswith("error: there is no sandbox")
+
+
+def test_a_folder_with_other_files_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").touch()
+    done = seawall("render", "--out", str(tmp_path), SEAWALL_STATE=str(tmp_path / "state"))
+    assert done.returncode == 2
+    assert "was not written by `seawall render`" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(PolicyViolation("no"), 1), (UserError("no"), 2), (EnvironmentFailure("no"), 3)]
+)
+def test_our_errors_are_one_sentence_and_their_exit_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert failures._code(fail) == code
+    assert capsys.readouterr() == ("", "error: no\n")
+
+
+def test_an_interruption_is_130_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert failures._code(interrupt) == 130
+    assert capsys.readouterr().err == "interrupted: the same command goes on from here\n"
+
+
+def test_an_exit_code_of_a_command_is_kept() -> None:
+    def leave() -> None:
+        sys.exit(1)
+
+    assert failures._code(leave) == 1
+    assert failures._code(lambda: None) == 0
+
+
+def test_an_unexpected_error_is_one_sentence_and_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEAWALL_CACHE", str(tmp_path))
+    monkeypatch.delenv("SEAWALL_DEBUG", raising=False)
+
+    def break_down() -> None:
+        raise ZeroDivisionError("the details")
+
+    assert failures._code(break_down) == 3
+    said = capsys.readouterr().err
+    logs = list((tmp_path / "logs").iterdir())
+    assert said == f"error: something unexpected happened (ZeroDivisionError); the details are in {logs[0]}\n"
+    assert "ZeroDivisionError: the details" in logs[0].read_text()
+
+
+def test_debug_shows_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEAWALL_DEBUG", "1")
+
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failures._code(break_down)
+
+
+def test_sigterm_is_an_interruption_even_while_threads_of_the_program_wait() -> None:
+    code = (
+        "import os, signal, threading\n"
+        "from seawall.cli.failures import guarded\n"
+        "def run():\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    threading.Event().wait()\n"
+        "guarded(run)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted: the same command goes on from here\n")
