@@ -41,10 +41,10 @@ preview: venv ## show what an update of STACK would do, judged by the policy pac
 	@$(seawall) preview --stack $(or $(STACK),infra) $(ARGS)
 
 render: venv ## write the manifests of STACK as YAML into DIR
-	@$(seawall) render --stack $(or $(STACK),infra) --out $(DIR) $(ARGS)
+	@$(seawall) render --stack $(or $(STACK),infra) --out "$(DIR)" $(ARGS)
 
 check: venv ## judge the Kubernetes YAML in DIR; no Go, no cluster
-	@$(seawall) check $(DIR) $(ARGS)
+	@$(seawall) check "$(DIR)" $(ARGS)
 
 down: venv ## destroy what was deployed, stop every process, remove the sandbox
 	@$(seawall) down $(ARGS)

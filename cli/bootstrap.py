@@ -61,6 +61,7 @@ def make(checkout: Path, venv: Path, cache: Path, want: str) -> None:
     env.update(
         UV_CACHE_DIR=str(cache / "uv"),
         PIP_CACHE_DIR=str(cache / "pip"),
+        RUSTUP_HOME=str(cache / "rustup"),  # pip asks `rustc` for its version, and rustup would write into HOME
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         UV_NO_PROGRESS="1",
         VIRTUAL_ENV=str(venv),

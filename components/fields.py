@@ -31,16 +31,18 @@ def _flag(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
+_LARGEST = 2**53
+"""The largest whole number that the engine, whose numbers are floats, passes on as it is."""
+Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=_LARGEST)]
 """A whole number, 0 or more."""
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=_LARGEST)]
 """A whole number, 1 or more."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """`true` or `false` (or the same as text), not `yes`, `on` or `1`."""
 
 
 def _matching(pattern: str, meaning: str, longest: int) -> AfterValidator:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if len(value) > longest or not compiled.fullmatch(value):
@@ -62,6 +64,19 @@ DnsName = Annotated[str, _matching(rf"{_LABEL}(\.{_LABEL})*", "labels joined by 
 """A dotted name (RFC 1123 subdomain): Secrets, StorageClasses, hosts."""
 Namespace = DnsLabel
 """The name of a namespace."""
+
+
+def _own(value: str) -> str:
+    if value == "default" or value.startswith("kube-"):
+        raise RefusedError(
+            "must be a namespace of its own: it is made here, admits only restricted pods, and goes with the stack; "
+            "`default` and `kube-…` belong to Kubernetes"
+        )
+    return value
+
+
+OwnNamespace = Annotated[Namespace, AfterValidator(_own)]
+"""The name of a namespace that the stack makes."""
 LabelKey = Annotated[
     str, _matching(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", "a Kubernetes label key", 317)
 ]
@@ -99,7 +114,7 @@ _UNITS: dict[str, int] = {
 
 def quantity_bytes(quantity: str) -> int:
     """The bytes in a memory or storage quantity (`1Gi`, `500M`, `1073741824`). Raises `ValueError` for any other."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-zA-Z]{0,2})", quantity)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([a-zA-Z]{0,2})", quantity)
     if not match or match[2] not in _UNITS:
         raise ValueError(f"{quantity!r} is not a quantity of bytes")
     return int(Decimal(match[1]) * _UNITS[match[2]])
@@ -107,7 +122,7 @@ def quantity_bytes(quantity: str) -> int:
 
 def quantity_cores(quantity: str) -> Decimal:
     """The CPU cores in a quantity (`500m` is 0.5, `2` is 2). Raises `ValueError` for any other."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", quantity)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(m?)", quantity)
     if not match:
         raise ValueError(f"{quantity!r} is not a quantity of CPU cores")
     return Decimal(match[1]) / (1000 if match[2] else 1)
@@ -143,7 +158,7 @@ _DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def duration(text: str) -> timedelta:
     """The time span in a text like `26h`, `10m`, `8d`. Raises `ValueError` for any other."""
-    match = re.fullmatch(r"([1-9]\d*)([smhd])", text)
+    match = re.fullmatch(r"([1-9][0-9]*)([smhd])", text)
     if not match:
         raise ValueError(f"{text!r} is not a duration")
     return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2]])
@@ -181,7 +196,8 @@ CronFive = Annotated[str, AfterValidator(_five)]
 """A schedule of five fields (minute first), as a Kubernetes CronJob and Dragonfly's `snapshot.cron` read it, in UTC."""
 _IMAGE = re.compile(
     r"(?P<name>[a-z0-9]+([._-]+[a-z0-9]+)*(\.[a-z0-9-]+)*(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+)"
-    r"(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?",
+    re.ASCII,
 )
 
 

@@ -20,7 +20,7 @@ UNSET: Final = _Unset()
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential|private|access_?key|api_?key|auth", re.IGNORECASE)
 """Keys under which a value is never shown: somebody may have written the secret itself where a reference belongs."""
 
-_SECRET_TEXT = re.compile(r"pass|secret|token|pwd|BEGIN |://[^/\s]*@|^AKIA|^ASIA", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"pass|secret|token|pwd|auth=|BEGIN |://[^/\s]*@|^AKIA|^ASIA", re.IGNORECASE)
 """Texts that may hold a secret, whatever their key."""
 
 _LONGEST_SHOWN = 80
@@ -65,6 +65,8 @@ def show(value: object, path: tuple[str | int, ...] = ()) -> str:
         return "{}" if not value else "{" + ", ".join(str(key) for key in value) + "}"
     if isinstance(value, list | tuple):
         return "[]" if not value else f"(a list of {len(value)})"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_SHOWN * 3:
+        return "(a number of many digits)"
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     if isinstance(value, str) and _SECRET_TEXT.search(value):
         return "(not shown)"

@@ -18,7 +18,7 @@ from seawall.components.fields import (
     Duration,
     Flag,
     Image,
-    Namespace,
+    OwnNamespace,
     SecretKey,
     ServiceName,
     Text,
@@ -309,7 +309,7 @@ class PostgresCluster(Settings):
 class CnpgSettings(Settings):
     """The shared Postgres clusters of the stack."""
 
-    namespace: Namespace = Field(
+    namespace: OwnNamespace = Field(
         description="Namespace of everything here; not the operator's: whoever may write there owns the databases"
     )
     clusters: Annotated[dict[ClusterName, PostgresCluster], Field(min_length=1)] = Field(

@@ -36,6 +36,12 @@ def global_services(platform: Platform, dragonfly: DragonflySettings) -> Iterato
         if cluster.global_service is None:
             return
         path = ("dragonfly", "clusters", name, "global_service")
+        if cluster.global_service.name in dragonfly.clusters:
+            yield Problem(
+                (*path, "name"),
+                "must not be the name of an instance: the operator makes a Service of that name",
+                cluster.global_service.name,
+            )
         if platform.cni != "cilium":
             yield Problem(path, "needs `cni: cilium`: only a Cilium mesh has global Services")
         if cluster.global_service.exported_from != platform.cluster:

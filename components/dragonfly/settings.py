@@ -16,7 +16,7 @@ from seawall.components.fields import (
     DnsName,
     Flag,
     Image,
-    Namespace,
+    OwnNamespace,
     SecretKey,
     ServiceName,
     Text,
@@ -253,7 +253,7 @@ class DragonflyClusterSettings(Settings):
 class DragonflySettings(Settings):
     """The Dragonfly instances of the stack."""
 
-    namespace: Namespace = Field(description="Namespace of all instances; made here, with Pod Security `restricted`")
+    namespace: OwnNamespace = Field(description="Namespace of all instances; made here, with Pod Security `restricted`")
     clusters: Annotated[dict[ClusterName, DragonflyClusterSettings], Field(min_length=1)] = Field(
         description="The instances by name"
     )

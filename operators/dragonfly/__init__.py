@@ -49,6 +49,7 @@ FORBIDDEN_ARGS: dict[str, str] = {
     "port": "the Service and every policy expect 6379",
     "primary_port_http_enabled": "it would serve HTTP on the client port",
     "requirepass": "a password in plain text; use spec.authentication.passwordFromSecret",
+    "masterauth": "a password in plain text; the operator decides who is master",
     "no_tls_on_admin_port": "the operator sets it from spec.tlsSecretRef",
     "dir": "the operator sets it from spec.snapshot",
     "snapshot_cron": "use spec.snapshot.cron",

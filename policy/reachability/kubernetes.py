@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from seawall.policy.estate.model import KubeObject, PodSet
 from seawall.policy.estate.values import View
@@ -13,10 +14,15 @@ Rule = tuple[int, View, tuple[Peer, ...], tuple[PortRange, ...] | None]
 
 def selects(policy: KubeObject, pods: PodSet) -> Selected:
     """Whether the policy is about ingress of the pods. Without `policyTypes` a policy is about ingress."""
+    selector = _ingress_selector(policy) if policy.namespace == pods.namespace else None
+    return Selected.NEVER if selector is None else selected(selector, pods)
+
+
+@lru_cache(maxsize=16_384)
+def _ingress_selector(policy: KubeObject) -> Selector | None:
+    """The pods that a policy about ingress selects, None when it is not about ingress; read once for many pods."""
     types = [kind.text() for kind in policy.at("spec", "policyTypes").items()]
-    if (types and "Ingress" not in types) or policy.namespace != pods.namespace:
-        return Selected.NEVER
-    return selected(read(policy.at("spec", "podSelector")), pods)
+    return None if types and "Ingress" not in types else read(policy.at("spec", "podSelector"))
 
 
 def rules(policy: KubeObject) -> Iterator[Rule]:

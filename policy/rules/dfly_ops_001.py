@@ -104,7 +104,9 @@ def _judge(dragonfly: KubeObject, budget: KubeObject, replicas: int) -> Iterator
         said, keeps = f"minAvailable: {minimum.number_or_text()}", _pods(spec.at("minAvailable"), replicas, path)
     else:
         taken = spec.at("maxUnavailable")
-        said = f"maxUnavailable: {taken.number_or_text()}" if taken.present else "neither minAvailable nor maxUnavailable"
+        said = (
+            f"maxUnavailable: {taken.number_or_text()}" if taken.present else "neither minAvailable nor maxUnavailable"
+        )
         keeps = max(0, replicas - _pods(taken, replicas, path))
     allowed = replicas - keeps
     facts = {"replicas": str(replicas), "kept": str(max(keeps, 0)), "may go at once": str(max(allowed, 0))}

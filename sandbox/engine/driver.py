@@ -280,7 +280,11 @@ class Engine:
                 suppress_progress=True,
             )
         except CommandError:
+            session.program.settle()
             failure = _reason(stderr)
+        except BaseException:
+            session.program.settle()
+            raise
         done = RunSummary(
             operation=operation,
             stack=self.stack,

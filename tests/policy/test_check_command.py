@@ -1,8 +1,10 @@
 """`seawall check`: exit codes and what it prints."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,39 @@ def test_fingerprints_do_not_depend_on_where_the_file_lies(tmp_path: Path) -> No
     here = to_data(judge_source(str(DATA / "DFLY-OPS-001" / "failure.second-budget.yaml")), fail_on=None)["findings"]
     assert [f["fingerprint"] for f in there] == [f["fingerprint"] for f in here]
     assert [f["line"] for f in there] != [f["line"] for f in here]
+
+
+def test_nothing_in_a_name_reaches_the_terminal_as_a_command() -> None:
+    evil = BAD.read_text().replace("name: daily", 'name: "x\\e[2J\\n::error::y"')
+    assert "x\\x1b[2J\\n::error::y" in run("-", stdin=evil)[1]
+
+
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_a_terminal_without_utf_8(form: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall.cli", "check", str(BAD), "--format", form],
+        capture_output=True,
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("source", ["", "x" * 5000])
+def test_a_name_that_no_file_can_have(source: str) -> None:
+    with pytest.raises(UserError):
+        judge_source(source)
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    """As in `check <(helm template …)`."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(BAD.read_text(),))
+    writer.start()
+    assert len(judge_source(str(tmp_path / "pipe")).findings) == 1
+    writer.join()
 
 
 def test_the_command_imports_no_pulumi() -> None:

@@ -1,5 +1,8 @@
 """The folder: anybody's files. A finding or a clear sentence for each, and the rest is read all the same."""
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from seawall.policy.estate import folder
 from seawall.policy.estate.building import build
 from seawall.policy.estate.folder import read_file, read_folder, read_text
+from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge
 
 BACKUP = """\
@@ -100,6 +104,88 @@ def test_a_bomb_and_a_cycle_are_refused() -> None:
     for reading in (bomb, cycle):
         assert "aliases" in reading.unreadable[0].why
         assert not reading.objects
+
+
+def test_a_bomb_and_a_cycle_in_utf_16_are_refused() -> None:
+    levels = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 10))
+    for text in (f"l0: &l0 [lol]\n{levels}\n", "a: &a [*a]\n"):
+        (problem,) = read_text(text.encode("utf-16"), "x.yaml").unreadable
+        assert "aliases" in problem.why
+
+
+def test_tags_of_other_tools_are_left_out() -> None:
+    reading = read_text(f"a: !Ref b\nc: !!python/object/apply:os.system [exit]\n---\n{BACKUP}", "x.yaml")
+    assert (len(reading.objects), reading.not_kubernetes, reading.unreadable) == (1, 1, [])
+
+
+def test_json_that_is_no_yaml() -> None:
+    text = '{\n\t"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x", "a": "\\ud83d\\ude00"}}'
+    reading = read_text(text, "x.json")
+    assert ([thing.title for thing in reading.objects], reading.unreadable) == (["Namespace x"], [])
+    assert read_text('{"a": "\\ud83d"}', "x.json").unreadable, "half a character is no text"
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk(root: Path, onerror: Callable[[OSError], None]) -> list[tuple[str, list[str], list[str]]]:
+        onerror(PermissionError(13, "Permission denied", f"{root}/shut"))
+        return []
+
+    monkeypatch.setattr(os, "walk", walk)
+    (problem,) = read_folder(tmp_path).unreadable
+    assert (problem.place, problem.why) == (f"{tmp_path}/shut", "Permission denied")
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")).write_text(BACKUP)
+    assert places(tmp_path) == ["\N{REPLACEMENT CHARACTER}.yaml:6"]
+
+
+def test_many_findings_in_one_file_are_found_in_seconds() -> None:
+    reading = read_text("---\n".join(BACKUP.replace("daily", f"b{n}") for n in range(1000)), "x.yaml")
+    start = time.perf_counter()
+    assert len({finding.place for finding in judge(build(reading.objects))}) == 1000
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize(
+    "spec", ["replicas: {n}", "replicas: 3, memcachedPort: {n}", "replicas: 3, pdb: {{minAvailable: {n}}}"]
+)
+def test_a_number_beyond_any_is_no_verdict(spec: str) -> None:
+    spec = spec.format(n="0x" + "f" * 6000)
+    text = f"{{apiVersion: dragonflydb.io/v1alpha1, kind: Dragonfly, metadata: {{name: a}}, spec: {{{spec}}}}}"
+    findings = judge(build(read_text(text, "x").objects))
+    assert any(finding.outcome is Outcome.NOT_EVALUATED for finding in findings)
+    assert not any("the rule failed" in finding.message for finding in findings)
+
+
+def test_an_owner_reference_hides_no_policy_and_no_second_budget() -> None:
+    owned = "metadata: {name: other, namespace: data, ownerReferences: [{kind: Dragonfly, name: cache}]}"
+    text = f"""\
+apiVersion: dragonflydb.io/v1alpha1
+kind: Dragonfly
+metadata: {{name: cache, namespace: data}}
+spec: {{replicas: 3}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+{owned}
+spec: {{podSelector: {{}}, ingress: [{{}}]}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+{owned}
+spec: {{selector: {{}}, minAvailable: 1}}
+"""
+    assert {finding.blamed.title for finding in judge(build(read_text(text, "x").objects))} == {
+        "NetworkPolicy data/other",
+        "PodDisruptionBudget data/other",
+    }
+
+
+def test_policies_in_a_dialect_that_is_not_read_are_said() -> None:
+    text = "{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: open, namespace: a}}"
+    (note,) = build(read_text(text, "x").objects).notes
+    assert "NetworkPolicy a/open" in note.text
 
 
 def test_aliases_that_are_meant_well_are_read() -> None:

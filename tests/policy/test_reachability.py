@@ -277,6 +277,13 @@ def test_several_specs() -> None:
         ({}, True),
         ({"matchLabels": {"k8s:io.kubernetes.pod.namespace": "shop"}}, True),
         ({"matchLabels": {"k8s:io.kubernetes.pod.namespace": "other"}}, False),
+        ({"matchExpressions": [{"key": "io.kubernetes.pod.namespace", "operator": "NotIn", "values": ["a"]}]}, True),
+        (
+            {"matchExpressions": [{"key": "io.kubernetes.pod.namespace", "operator": "NotIn", "values": ["shop"]}]},
+            False,
+        ),
+        ({"matchLabels": {"io.cilium.k8s.policy.serviceaccount": "default"}}, True),
+        ({"matchLabels": {"io.cilium.k8s.policy.serviceaccount": "other"}}, False),
     ],
 )
 def test_clusterwide(selector: dict[str, Any], selects: bool) -> None:
@@ -287,6 +294,30 @@ def test_clusterwide(selector: dict[str, Any], selects: bool) -> None:
     assert bool(decided.isolating) is selects
     if selects:
         assert decided.admissions[0].peers[0].everyone, "without a namespace it means every one"
+
+
+@pytest.mark.parametrize(
+    ("labels", "isolates", "admits"), [(None, False, 1), ({"team": "a"}, True, 1), ({"team": "b"}, False, 0)]
+)
+def test_a_clusterwide_policy_by_labels_of_the_namespace(
+    labels: dict[str, str] | None, isolates: bool, admits: int
+) -> None:
+    """Nobody relies on it when the labels are not known; what it admits counts all the same."""
+    policy = cilium(
+        {
+            "endpointSelector": {"matchLabels": {"io.cilium.k8s.namespace.labels.team": "a"}},
+            "ingress": [{"fromEntities": ["all"]}],
+        },
+        "CiliumClusterwideNetworkPolicy",
+    )
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}
+    decided = decide(policy, *([namespace] if labels else []))
+    assert (bool(decided.isolating), len(decided.admissions)) == (isolates, admits)
+
+
+def test_a_port_number_in_quotes() -> None:
+    (rule,) = rules(network_policy({"podSelector": {}, "ingress": [{"ports": [{"port": "8080"}]}]}))
+    assert rule.admits(PORT)
 
 
 def test_a_policy_for_nodes_selects_no_pods() -> None:

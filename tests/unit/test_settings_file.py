@@ -73,3 +73,25 @@ def test_settings_are_checked_without_importing_the_engines_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+_BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 7)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config: {? [a] : 1}",
+        "? {a: 1}\n: 2\nconfig: {}",
+        "config: &a {x: *a}",
+        "config: {x: &a [*a]}",
+        "config: " + "[" * 3000,
+        "config: {a: 2026-13-41}",
+        f"config: {{a: {'9' * 5000}}}",
+        f"{_BOMB}config: {{x: *a6}}",
+    ],
+)
+def test_what_yaml_allows_and_no_stack_says(tmp_path: Path, text: str) -> None:
+    assert mistake(tmp_path, text).startswith("Pulumi.dev.yaml")
