@@ -71,7 +71,7 @@ def make(checkout: Path, venv: Path, cache: Path, want: str) -> None:
         print("bringing .venv up to date with requirements-dev.txt", file=sys.stderr)
     else:
         print("making .venv (once)", file=sys.stderr)
-        create(venv)
+        create(venv, env)
     uv_lock, packages = locks(checkout)
     run([python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv_lock)], env, "installing uv")
     uv = str(venv / "bin" / "uv")
@@ -88,10 +88,11 @@ def works(python: str) -> bool:
         return False
 
 
-def create(venv: Path) -> None:
+def create(venv: Path, env: "dict[str, str]") -> None:
     """Make an empty environment with pip in it."""
     shutil.rmtree(str(venv), ignore_errors=True)
-    done = subprocess.run([sys.executable, "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = [sys.executable, "-m", "venv", str(venv)]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         sys.stderr.buffer.write(done.stdout)
         shutil.rmtree(str(venv), ignore_errors=True)

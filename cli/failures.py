@@ -1,6 +1,7 @@
 """How the command line ends: one sentence on stderr and an exit code, never a traceback."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from seawall.errors import SeawallError
 
 INTERRUPTED = 130
 UNEXPECTED = 3
+_UNUSABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def guarded(run: Callable[[], object]) -> NoReturn:
@@ -52,11 +54,25 @@ def _code(run: Callable[[], object]) -> int:
     except Exception as error:
         if debugging():
             raise
-        _say(f"error: something unexpected happened ({type(error).__name__}); the details are in {_log()}")
+        _say(f"error: {_told(error)}")
         return UNEXPECTED
     if code == INTERRUPTED:
         _say("interrupted: the same command goes on from here")
     return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _UNUSABLE:
+        where = error.filename or "a file"
+        return (
+            f"{where} cannot be used ({error.strerror}): make room or give the right to it, or let SEAWALL_CACHE and "
+            "SEAWALL_STATE name folders elsewhere"
+        )
+    what = f"something unexpected happened ({type(error).__name__})"
+    try:
+        return f"{what}; the details are in {_log()}"
+    except OSError:
+        return f"{what}; `seawall --debug` with the same command shows the details"
 
 
 def debugging() -> bool:

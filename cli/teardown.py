@@ -27,9 +27,9 @@ def down(*, wait: bool, keep_cache: bool) -> None:
             say(leftovers.sentence())
         if any(part.running for part in sandbox.status()):
             for work in layout.stacks(state):
-                if not recovery.deployed(state, work.project, work.stack):
-                    continue
                 try:
+                    if not recovery.deployed(state, work.project, work.stack):
+                        continue
                     done = Engine(work.folder, work.stack, sandbox, console).destroy()
                     say(f"stack {work.stack}: {done.changes.get('delete', 0)} resources destroyed")
                 except SeawallError as error:

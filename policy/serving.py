@@ -5,6 +5,7 @@ vendor's servicer answers everything but the two analyses, which read the resour
 Each diagnostic carries the name and level of its rule's policy, so that a stack may set each rule to its own level.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,8 @@ DEFERRED = "SEAWALL-DEFERRED"
 
 _MAX_MESSAGE = 400 * 1024 * 1024
 """The engine's own limit for a message."""
+
+_PARENT_POLL_S = 1.0
 
 
 def policies() -> list[Policy]:
@@ -201,6 +204,7 @@ _READERS: Mapping[str, Callable[[struct_pb2.Value], Any]] = {
 
 def serve() -> None:
     """Serves the pack until the engine ends the process: prints the port on standard output, as the engine expects."""
+    parent = os.getppid()
     limits = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.max_send_message_length", _MAX_MESSAGE)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=limits)
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Servicer(policies()), server)
@@ -209,7 +213,8 @@ def serve() -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     try:
-        while True:
-            time.sleep(3600)
+        while os.getppid() == parent:  # an engine that was killed leaves its pack behind
+            time.sleep(_PARENT_POLL_S)
     except KeyboardInterrupt:
-        server.stop(0)
+        pass
+    server.stop(0)

@@ -22,7 +22,16 @@ from seawall.sandbox import kubeconfig, objects, parts
 from seawall.sandbox.api import Api
 from seawall.sandbox.pki import Pki
 from seawall.sandbox.processes import Supervisor, end, marked
-from seawall.sandbox.record import Store, UnreadableRecordError, check_usable, claim, is_ours, remove
+from seawall.sandbox.record import (
+    Store,
+    UnreadableRecordError,
+    check_folder,
+    check_usable,
+    claim,
+    holds_nothing,
+    is_ours,
+    remove,
+)
 
 CONTEXT = kubeconfig.CONTEXT
 ACCOUNT = "123456789012"
@@ -142,9 +151,8 @@ class Sandbox:
 
         Raises `UserError` when the folder is not a sandbox's.
         """
+        check_folder(self.state)
         with self._locked(console):
-            if self.state.exists() and any(self.state.iterdir()) and not is_ours(self.state):
-                raise UserError(f"SEAWALL_STATE {self.state} was not made by seawall: nothing is removed")
             store = Store(self.state)
             with contextlib.suppress(UnreadableRecordError):  # the marker finds them all the same
                 store.load()
@@ -154,6 +162,11 @@ class Sandbox:
             # Again and again: what was being started while we looked is found in the next round.
             while more := end(process for process, _ in marked(self.state)):
                 ended += more
+            if self.state.is_dir() and not is_ours(self.state):
+                if not holds_nothing(self.state):
+                    raise UserError(f"SEAWALL_STATE {self.state} was not made by seawall: nothing is removed")
+                if ended:
+                    claim(self.state)  # removed by hand, and made again by what we have just ended
             existed = self.state.is_dir()
             remove(self.state)
         return StopResult(ended, existed)
@@ -215,6 +228,7 @@ class Sandbox:
         return Endpoints(self.state / "kubeconfig", parts.api_server(at), parts.moto(at))
 
     def _read(self) -> Store | None:
+        check_folder(self.state)
         store = Store(self.state)
         try:
             return store if store.load() else None

@@ -120,11 +120,22 @@ def is_ours(state: Path) -> bool:
     return (state / MARKER_FILE).is_file()
 
 
-def check_usable(state: Path) -> None:
-    """Raise `UserError` when the folder is a file, or has content that is not ours."""
+def holds_nothing(state: Path) -> bool:
+    """Whether the folder is empty, or holds what a part that outlives its removed state makes again: empty homes."""
+    made_again = all(entry.name == "home" for entry in state.iterdir())
+    return made_again and all(entry.is_dir() and not entry.is_symlink() for entry in state.rglob("*"))
+
+
+def check_folder(state: Path) -> None:
+    """Raise `UserError` when the folder is a file."""
     if state.exists() and not state.is_dir():
         raise UserError(f"SEAWALL_STATE {state} is a file: name a folder that is empty or does not exist yet")
-    if state.is_dir() and not is_ours(state) and any(state.iterdir()):
+
+
+def check_usable(state: Path) -> None:
+    """Raise `UserError` when the folder is a file, or has content that is not ours."""
+    check_folder(state)
+    if state.is_dir() and not is_ours(state) and not holds_nothing(state):
         raise UserError(
             f"SEAWALL_STATE {state} is not empty and was not made by seawall: name a folder that is empty or does not "
             "exist yet (this one would be removed by `seawall down`)"

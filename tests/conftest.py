@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from rich.console import Console
 from seawall.errors import EnvironmentFailure
 from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.parts import TOOLS
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell script starts what it puts into the background with SIGINT ignored, and children inherit that: the tests
+    # of ^C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -195,13 +195,14 @@ class Engine:
             leftovers = recovery.clean(self._state)
             if leftovers:
                 self._say(leftovers.sentence())
+            recorded = recovery.contexts(self._state, files.project, self.stack)
             pulumi = _pulumi(self.console, download=self._download)
             self.sandbox.start(self.console, download=self._download)
             if self._settings is not None:
                 self.sandbox.ensure_namespaces(surroundings.namespaces(self._settings))
                 self.sandbox.ensure_storage_classes(surroundings.storage_classes(self._settings))
             where = self.sandbox.endpoints
-            contexts = list(dict.fromkeys([files.context or SANDBOX_CONTEXT, SANDBOX_CONTEXT]))
+            contexts = list(dict.fromkeys([files.context or SANDBOX_CONTEXT, SANDBOX_CONTEXT, *recorded]))
             kubeconfig.write(where.kubeconfig, where.api_server, contexts, self.kubeconfig)
             target = Target(where.api_server, self.kubeconfig, contexts[0], where.s3)
             if operation != "destroy":
@@ -218,7 +219,10 @@ class Engine:
                 program = Program(self._program, self.project)
                 stack = self._stack(command, program)
                 recovered = (*([leftovers.sentence()] if leftovers else []), *self._settle(stack, files.project))
-                yield _Session(stack, command, program, chosen, target, recovered)
+                try:
+                    yield _Session(stack, command, program, chosen, target, recovered)
+                finally:
+                    recovery.end_survivors(self._state)  # of an engine that was killed; any other ends its own
 
     def _validated(self, operation: Operation) -> workdir.StackFiles:
         if operation == "destroy":
@@ -319,9 +323,10 @@ class Engine:
         file = layout.passphrase(self._state)
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(secrets.token_urlsafe(32))
+            scratch = file.with_suffix(".new")
+            scratch.touch(mode=0o600)
+            scratch.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+            scratch.replace(file)  # whole or not at all, whenever we are killed
 
 
 def _pulumi(console: Console, *, download: bool) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seawall import paths
-from seawall.errors import EnvironmentFailure
+from seawall.errors import EnvironmentFailure, UserError
 
 
 @contextmanager
@@ -19,9 +19,16 @@ def exclusive(state: Path, say: Callable[[str], None], *, wait: bool = True) -> 
     Another holder is waited for, after one sentence that names its process; with `wait=False` that sentence is an
     `EnvironmentFailure`. The lock lives beside the states and not in one, since `seawall down` removes the state while
     it holds the lock. The operating system frees it when its holder dies, however that happens.
+
+    Raises `UserError` when the cache cannot be written.
     """
     folder = paths.cache() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the cache {paths.cache()} cannot be written ({error.strerror}): set SEAWALL_CACHE to one that can"
+        ) from error
     name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
     holder = folder / f"{name}.pid"
     lock = FileLock(folder / f"{name}.lock", is_singleton=True)

@@ -5,10 +5,13 @@ running, and the state may hold operations that were begun and never recorded as
 we hold the sandbox's own lock (`lock.exclusive`), so nothing that is found can belong to a run that is still wanted.
 """
 
+import contextlib
 import datetime
 import gzip
 import json
 import socket
+import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,9 @@ from seawall.errors import EnvironmentFailure
 from seawall.sandbox.engine import environment, layout
 
 Objects = dict[str, Any]
+
+_ROUNDS = 10
+_LOADING_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def clean(state: Path) -> Leftovers:
 
     Raises `EnvironmentFailure` for a lock whose owner is alive after that, or is on another machine.
     """
-    processes = _end_survivors(state)
+    processes = end_survivors(state)
     locks = 0
     for unfinished in layout.backend(state).rglob("*.tmp"):  # the backend writes a file beside, and renames it
         unfinished.unlink(missing_ok=True)
@@ -78,11 +84,25 @@ def deployed(state: Path, project: str, stack: str) -> int:
     return len(_checkpoint(state, project, stack).get("resources") or [])
 
 
+def contexts(state: Path, project: str, stack: str) -> list[str]:
+    """The kubeconfig contexts of the stack's recorded providers: a refresh asks by them, whatever the settings say."""
+    recorded = _checkpoint(state, project, stack).get("resources") or []
+    providers = [resource for resource in recorded if resource.get("type") == "pulumi:providers:kubernetes"]
+    named = [(provider.get("inputs") or {}).get("context") for provider in providers]
+    return [context for context in dict.fromkeys(named) if isinstance(context, str)]
+
+
 def _checkpoint(state: Path, project: str, stack: str) -> Objects:
     folder = layout.backend(state) / ".pulumi" / "stacks" / project
     for file, read in ((folder / f"{stack}.json", Path.read_bytes), (folder / f"{stack}.json.gz", _gunzip)):
         if file.is_file():
-            latest = json.loads(read(file)).get("checkpoint", {}).get("latest")
+            try:
+                latest = json.loads(read(file)).get("checkpoint", {}).get("latest")
+            except (AttributeError, EOFError, OSError, ValueError, zlib.error) as error:
+                raise EnvironmentFailure(
+                    f"{file}, the engine's state of stack {stack}, is damaged: `seawall down` removes the sandbox with "
+                    "all that it holds, and the next `seawall up` makes a new one"
+                ) from error
             return latest if isinstance(latest, dict) else {}
     return {}
 
@@ -91,15 +111,20 @@ def _gunzip(file: Path) -> bytes:
     return gzip.decompress(file.read_bytes())
 
 
-def _end_survivors(state: Path) -> tuple[int, ...]:
-    found = list(_survivors(state))
-    for process in found:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(found, timeout=10)
-    return tuple(process.pid for process in found)
+def end_survivors(state: Path) -> tuple[int, ...]:
+    """End the engine processes on the sandbox in `state`, and say which; only for the holder of its lock."""
+    ended: dict[int, None] = {}
+    # Again and again: what was being started while we looked is found in the next round.
+    for _ in range(_ROUNDS):
+        found = list(_survivors(state))
+        if not found:
+            break
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=10)
+        ended.update(dict.fromkeys(process.pid for process in found))
+    return tuple(ended)
 
 
 def _survivors(state: Path) -> Iterator[psutil.Process]:
@@ -107,10 +132,17 @@ def _survivors(state: Path) -> Iterator[psutil.Process]:
     own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
-            if process.pid not in own and process.environ().get(environment.MARKER) == str(state):
+            if process.pid not in own and _environment(process).get(environment.MARKER) == str(state):
                 yield process
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, OSError):
             continue  # gone, or another user's: not ours
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """The environment. It is empty for a moment while a program is being loaded, which is waited for."""
+    while not (found := process.environ()) and time.time() - process.create_time() < _LOADING_S:
+        time.sleep(0.01)
+    return found
 
 
 def _alive_owner(file: Path) -> str | None:

@@ -208,9 +208,8 @@ def _headline(summary: RunSummary) -> str:
         return "[red]refused by the policy pack[/]"
     if summary.errors:
         return "[red]failed[/]"
-    if summary.operation == "preview":
-        return f"[green]previewed[/], {summary.changed} changes"
-    return f"[green]{'destroyed' if summary.operation == 'destroy' else 'up'}[/], {summary.changed} changes"
+    done = {"preview": "previewed", "destroy": "destroyed"}.get(summary.operation, "up")
+    return f"[green]{done}[/], {summary.changed} change{'' if summary.changed == 1 else 's'}"
 
 
 def _verdict(verdict: PolicyVerdict) -> str:

@@ -1,6 +1,5 @@
 """The engine's work folder: a copy of the project's and the stack's file, checked, since the engine writes into it."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +63,22 @@ def copy(project: Path, stack: str, folder: Path) -> None:
     file belongs to another passphrase, and is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project / "Pulumi.yaml", folder / "Pulumi.yaml")
     target = folder / f"Pulumi.{stack}.yaml"
-    kept = {key: value for key, value in (_load(target) if target.is_file() else {}).items() if key in _SALT}
+    try:
+        earlier = _load(target) if target.is_file() else {}
+    except UserError:  # half written by a killed engine: it finds the salt in its own state as well
+        earlier = {}
+    kept = {key: value for key, value in earlier.items() if key in _SALT}
     ours = {key: value for key, value in _load(project / target.name).items() if key not in _SALT}
-    scratch = target.with_suffix(".new")
-    scratch.write_text(yaml.safe_dump({**ours, **kept}, sort_keys=False), encoding="utf-8")
-    scratch.replace(target)
+    _write(folder / "Pulumi.yaml", (project / "Pulumi.yaml").read_text(encoding="utf-8"))
+    _write(target, yaml.safe_dump({**ours, **kept}, sort_keys=False))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write it whole: a kill leaves the one before."""
+    scratch = file.with_suffix(".new")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(file)
 
 
 def _load(file: Path) -> dict[str, Any]:

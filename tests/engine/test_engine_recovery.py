@@ -16,7 +16,7 @@ import psutil
 import pytest
 from engine_trial import Trial
 
-from seawall.errors import EnvironmentFailure
+from seawall.errors import EnvironmentFailure, UserError
 from seawall.sandbox.engine import environment, lock, recovery
 
 HERE = Path(__file__).resolve().parent
@@ -114,6 +114,7 @@ def test_after_only_the_engine_was_killed_the_driver_says_so(trial: Trial) -> No
     said = (trial.folder.parent / "log").read_text()
     assert "error: the Pulumi engine was ended by SIGKILL" in said
     assert "Traceback" not in said
+    assert of_this(trial.state) == [], "the policy pack of the killed engine"
     trial.engine().up()
     assert trial.resources() == ["early", "late"]
 
@@ -142,6 +143,21 @@ def test_operations_that_were_never_recorded_as_done_are_cleared(trial: Trial) -
     assert done.recovered == ("an earlier update was cut short in 1 operation: what it made is adopted now",)
     assert recovery.pending_operations(trial.state, "trial", "dev") == []
     assert done.changed == 0
+
+
+@pytest.mark.parametrize("content", ["", "null", '{"version": 3, "che'])
+def test_a_damaged_state_of_the_engine_is_said_before_anything_is_started(trial: Trial, content: str) -> None:
+    trial.checkpoint.parent.mkdir(parents=True)
+    trial.checkpoint.write_text(content)
+    with pytest.raises(EnvironmentFailure, match=r"dev\.json, the engine's state of stack dev, is damaged"):
+        trial.engine().up()
+    assert trial.sandbox.starts == 0
+
+
+def test_a_stack_file_that_the_killed_engine_wrote_half_is_made_anew(trial: Trial) -> None:
+    trial.engine().up()
+    (trial.state / "engine" / "work" / "dev" / "Pulumi.dev.yaml").write_text("")
+    assert trial.engine().up().changed == 0
 
 
 def lock_file(state: Path, **changes: object) -> Path:
@@ -206,6 +222,30 @@ def test_only_processes_of_this_sandboxs_engine_are_ended(tmp_path: Path) -> Non
             process.wait()
 
 
+def test_a_process_that_is_started_while_others_are_ended_is_ended_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    marked = {**os.environ, environment.MARKER: str(tmp_path)}
+    started = [subprocess.Popen(sleep, env=marked)]
+    look = recovery._survivors
+
+    def late(state: Path) -> list[psutil.Process]:
+        found = list(look(state))
+        if len(started) == 1:
+            started.append(subprocess.Popen(sleep, env=marked))
+        return found
+
+    monkeypatch.setattr(recovery, "_survivors", late)
+    try:
+        assert recovery.clean(tmp_path).processes == tuple(process.pid for process in started)
+        assert not any(psutil.pid_exists(process.pid) for process in started)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 @contextlib.contextmanager
 def another_holder(state: Path) -> Iterator[int]:
     """Another process that holds the lock of the sandbox."""
@@ -254,4 +294,11 @@ def test_the_lock_can_be_taken_again_inside(tmp_path: Path) -> None:
     with lock.exclusive(tmp_path, print), lock.exclusive(tmp_path, print, wait=False):
         pass
     with another_holder(tmp_path):
+        pass
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SEAWALL_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="set SEAWALL_CACHE to one that can"), lock.exclusive(tmp_path, print):
         pass

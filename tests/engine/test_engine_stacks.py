@@ -140,6 +140,19 @@ def test_what_goes_round_the_settings_is_refused_and_nothing_has_changed(
     assert name not in {item.metadata.name for item in namespaces}
 
 
+def test_a_stack_whose_context_is_renamed_can_still_be_updated(bypass: Trial) -> None:
+    def up(context: str) -> RunSummary:
+        config = {"pulumi:disable-default-providers": ["*"], "seawall:platform": {"context": context}}
+        bypass.stack_file.write_text(yaml.safe_dump({"config": config}))
+        bypass.program(program([namespace("renamed")], context=context))
+        return bypass.engine(policy_pack=CHECKOUT / "policy" / "pack").up()
+
+    try:
+        assert [up(context).changes.get("update", 0) for context in ("first", "second", "second")] == [0, 1, 0]
+    finally:
+        bypass.engine(policy_pack=CHECKOUT / "policy" / "pack").destroy()
+
+
 @pytest.mark.parametrize("context", ["production", "infra"])
 def test_another_context_than_the_stacks_is_refused(bypass: Trial, context: str) -> None:
     bypass.program(program([namespace("never")], context=context))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 from engine_doubles import UNKNOWN_NUMBER, UNKNOWN_TEXT, analyze_stack, request, secret, servicer, stack_request
 from google.protobuf import empty_pb2
@@ -204,6 +205,18 @@ def test_the_process_serves_on_the_port_that_it_prints(start: str, tmp_path: Pat
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def test_the_process_ends_with_the_engine_that_started_it() -> None:
+    program = [sys.executable, str(Path(serving.__file__).resolve().parent / "__main__.py"), "127.0.0.1:1"]
+    started = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    engine = subprocess.Popen([sys.executable, "-c", started, *program], stdout=subprocess.PIPE, text=True)
+    with engine:
+        assert engine.stdout is not None
+        engine.stdout.readline()
+        (pack,) = psutil.Process(engine.pid).children()
+        engine.kill()
+        pack.wait(timeout=20)
 
 
 def test_without_python_the_pack_says_what_to_do(tmp_path: Path) -> None:

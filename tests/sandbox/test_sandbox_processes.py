@@ -10,6 +10,7 @@ import pytest
 
 from seawall.errors import EnvironmentFailure, UserError
 from seawall.sandbox import ports, record
+from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.processes import MARKER, Part, PartFailedError, Supervisor, end, marked, tail
 from seawall.sandbox.record import ProcessRecord, Store, UnreadableRecordError
 
@@ -194,6 +195,19 @@ def test_a_file_is_no_state_folder(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="file is a file"):
         record.claim(tmp_path / "file")
+    with pytest.raises(UserError, match="file is a file"):
+        Sandbox(tmp_path / "file").status()
+    with pytest.raises(UserError, match="file is a file"):
+        Sandbox(tmp_path / "file").stop()
+
+
+@pytest.mark.parametrize(("content", "nothing"), [("home/flex", True), ("mine", False), ("home/flex/file.txt", False)])
+def test_a_folder_that_only_a_part_made_again_holds_nothing(tmp_path: Path, content: str, nothing: bool) -> None:
+    made = tmp_path / content
+    made.parent.mkdir(parents=True, exist_ok=True)
+    _ = made.touch() if made.suffix else made.mkdir()
+
+    assert record.holds_nothing(tmp_path) is nothing
 
 
 def test_ports_are_different_and_free() -> None:

@@ -1,5 +1,6 @@
 """The command line: help, exit codes, and how errors reach a person."""
 
+import errno
 import os
 import re
 import subprocess
@@ -154,6 +155,33 @@ def test_an_unexpected_error_is_one_sentence_and_a_log(
     logs = list((tmp_path / "logs").iterdir())
     assert said == f"error: something unexpected happened (ZeroDivisionError); the details are in {logs[0]}\n"
     assert "ZeroDivisionError: the details" in logs[0].read_text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_takes_nothing_is_one_sentence(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        raise OSError(number, os.strerror(number), "/cache/tools/some")
+
+    assert failures._code(write) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: /cache/tools/some cannot be used ({os.strerror(number)}): ")
+
+
+def test_an_unexpected_error_without_a_place_for_its_log_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SEAWALL_CACHE", str(tmp_path / "file"))
+    monkeypatch.delenv("SEAWALL_DEBUG", raising=False)
+
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    assert failures._code(break_down) == 3
+    assert capsys.readouterr().err == (
+        "error: something unexpected happened (ZeroDivisionError); "
+        "`seawall --debug` with the same command shows the details\n"
+    )
 
 
 def test_debug_shows_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:

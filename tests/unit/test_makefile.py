@@ -18,13 +18,17 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SEAWALL = ".venv/bin/python -m seawall.cli"
 
 
+def outside_of_make() -> dict[str, str]:
+    """The environment without what `make test` itself adds: a make within a make says more."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SEAWALL", "MAKE", "MFLAGS"))}
+
+
 def make(*arguments: str, **variables: str) -> str:
     """What make would run."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SEAWALL", "MAKE"))}
     done = subprocess.run(
         ["make", "-n", *arguments],
         cwd=CHECKOUT,
-        env={**environment, **variables},
+        env={**outside_of_make(), **variables},
         capture_output=True,
         text=True,
         check=True,
@@ -73,7 +77,9 @@ def test_everything_is_in_the_users_cache(tmp_path: Path) -> None:
 
 
 def test_help_names_every_target() -> None:
-    shown = subprocess.run(["make", "help"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "help"], cwd=CHECKOUT, env=outside_of_make(), capture_output=True, text=True, check=True
+    ).stdout
     targets = re.search(r"^\.PHONY: (.*)$", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
     assert targets
     assert {line.split()[0] for line in shown.splitlines()} == set(targets.group(1).split()) - {"venv"}
@@ -110,6 +116,20 @@ def test_an_environment_that_was_made_from_these_locks_is_left_alone(
     (checkout / ".venv" / "bin" / "python").unlink()
     bootstrap.main(checkout, tmp_path / "cache")
     assert len(made) == 3
+
+
+def test_a_new_environment_is_made_without_a_trace_in_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[dict[str, str]] = []
+
+    def pretend(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        ran.append(env)
+        (tmp_path / ".venv").mkdir(exist_ok=True)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(bootstrap.subprocess, "run", pretend)
+    bootstrap.make(CHECKOUT, tmp_path / ".venv", tmp_path / "cache", "want")
+    assert len(ran) == 3  # the environment itself, uv, the packages
+    assert {env["RUSTUP_HOME"] for env in ran} == {str(tmp_path / "cache" / "rustup")}
 
 
 def test_a_step_that_fails_shows_its_output_and_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:

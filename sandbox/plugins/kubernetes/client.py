@@ -26,8 +26,10 @@ _WARNING: Final = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 _CONNECTIONS: Final = 32
 _BUSY: Final = frozenset({429, 503, 504})
 _ATTEMPTS: Final = 5
+_PATIENCE_S: Final = 30.0
+"""No further attempt after this time: an API server that lost its store holds each request for a minute."""
 # A broken kept-alive connection is tried anew: each verb that we use may be sent twice.
-_RETRIES: Final = urllib3.Retry(2, redirect=0, allowed_methods=None, respect_retry_after_header=False)
+_CONNECTION_ATTEMPTS: Final = 3
 
 
 def field_manager(urn: str) -> str:
@@ -121,16 +123,19 @@ class ApiServer:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = _APPLY if method == "PATCH" else "application/json"
+        deadline = time.monotonic() + _PATIENCE_S
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                response = self._pool.request(method, url, body=data, headers=headers, retries=_RETRIES, redirect=False)
+                response = self._pool.request(method, url, body=data, headers=headers, retries=False, redirect=False)
             except urllib3.exceptions.HTTPError as error:
+                if attempt < _CONNECTION_ATTEMPTS and time.monotonic() < deadline:
+                    continue
                 reason = getattr(error, "reason", None) or error
                 raise PluginError(
                     f"the sandbox's API server {self._connection.server} does not answer ({type(reason).__name__}): "
                     "does the sandbox run?"
                 ) from error
-            if response.status not in _BUSY or attempt == _ATTEMPTS:
+            if response.status not in _BUSY or attempt == _ATTEMPTS or time.monotonic() > deadline:
                 break
             wait = response.headers.get("Retry-After", "")
             time.sleep(min(int(wait) if wait.isdigit() else 1, 5))
