@@ -57,7 +57,10 @@ def cluster(args: CnpgSharedClusterArgs) -> Manifest:
         "apiVersion": API_VERSION,
         "kind": "Cluster",
         "metadata": metadata(
-            args.name, args.namespace, labels=args.labels, annotations={**args.intent, **WAIT_FOR_READY}
+            args.name,
+            args.namespace,
+            labels=args.labels,
+            annotations={**args.intent, **args.platform.awaited(WAIT_FOR_READY)},
         ),
         "spec": spec,
     }
@@ -111,7 +114,12 @@ def database_role(application: ApplicationArgs) -> Manifest:
     return {
         "apiVersion": API_VERSION,
         "kind": "DatabaseRole",
-        "metadata": metadata(application.object_name, args.namespace, labels=args.labels, annotations=WAIT_FOR_APPLIED),
+        "metadata": metadata(
+            application.object_name,
+            args.namespace,
+            labels=args.labels,
+            annotations=args.platform.awaited(WAIT_FOR_APPLIED),
+        ),
         "spec": {
             "cluster": {"name": args.name},
             **_role(application),
@@ -134,6 +142,11 @@ def database(application: ApplicationArgs) -> Manifest:
     return {
         "apiVersion": API_VERSION,
         "kind": "Database",
-        "metadata": metadata(application.object_name, args.namespace, labels=args.labels, annotations=WAIT_FOR_APPLIED),
+        "metadata": metadata(
+            application.object_name,
+            args.namespace,
+            labels=args.labels,
+            annotations=args.platform.awaited(WAIT_FOR_APPLIED),
+        ),
         "spec": spec,
     }

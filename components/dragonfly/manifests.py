@@ -58,7 +58,11 @@ def dragonfly(args: DragonflyClusterArgs) -> Manifest:
             args.name,
             args.namespace,
             labels=args.labels,
-            annotations={annotations.CLIENTS: annotations.clients(settings.clients), **intent, **WAIT_FOR},
+            annotations={
+                annotations.CLIENTS: annotations.clients(settings.clients),
+                **intent,
+                **args.platform.awaited(WAIT_FOR),
+            },
         ),
         "spec": spec,
     }

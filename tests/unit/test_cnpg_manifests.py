@@ -474,3 +474,13 @@ def test_the_key_is_a_field_of_its_own_wherever_it_appears() -> None:
     target = BackupTarget("eu-central-1", Unknown("key"), Unknown("argument"))
     assert objects(args(target=target))
     assert AWS_TARGET.key == KEY
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_readiness_is_awaited_unless_nothing_really_runs(simulated: bool) -> None:
+    awaited = {
+        made["kind"]
+        for made in objects(args(platform={"simulated": simulated}))
+        if "pulumi.com/waitFor" in made["metadata"].get("annotations", {})
+    }
+    assert awaited == (set() if simulated else {"Cluster", "Database", "DatabaseRole"})

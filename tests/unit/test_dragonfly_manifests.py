@@ -170,3 +170,9 @@ def test_the_intention_is_written_on_the_resource() -> None:
     assert json.loads(noted[annotations.OPERATOR]) == {"namespace": "dragonfly-operator-system", "version": "1.6.1"}
     assert json.loads(noted[annotations.SCRAPER])["namespace"] == "observability"
     assert noted["pulumi.com/waitFor"] == "jsonpath={.status.phase}=Ready"
+
+
+def test_readiness_is_not_awaited_where_nothing_really_runs() -> None:
+    noted = manifests.dragonfly(args(platform={"simulated": True}))["metadata"]["annotations"]
+    assert "pulumi.com/waitFor" not in noted
+    assert annotations.CLIENTS in noted
