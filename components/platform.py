@@ -125,8 +125,8 @@ class Platform(Settings):
     observability: Observability = Field(description="The pods that read the metrics")
     simulated: Flag = Field(
         default=False,
-        description="Whether nothing really runs on the nodes, as in the sandbox: readiness, which no simulated pod ever "
-        "reports, is not awaited then",
+        description="Whether nothing really runs on the nodes, as in the sandbox: readiness, which no simulated pod "
+        "ever reports, is not awaited then",
     )
 
     def awaited(self, annotation: Mapping[str, str]) -> Mapping[str, str]:
