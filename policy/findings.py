@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from seawall.policy.estate.model import Estate, GroupKind, KubeObject
 
+DEFERRED_POLICY = "SEAWALL-DEFERRED"
+"""The policy under which a verdict that waits for another resource is reported in a preview; advisory."""
+
 
 class Severity(StrEnum):
     """How bad it is; follows the score of the risk."""

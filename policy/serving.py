@@ -29,15 +29,13 @@ from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from seawall import __version__
 from seawall.policy.estate import engine
-from seawall.policy.findings import Finding, Outcome, Rule
+from seawall.policy.findings import DEFERRED_POLICY, Finding, Outcome, Rule
 from seawall.policy.judging import judge, judge_alone
 from seawall.policy.rules import load
 
 NAME = "seawall"
 NOT_EVALUATED = "SEAWALL-NOT-EVALUATED"
 """The policy under which a rule that came to no verdict is reported; mandatory."""
-DEFERRED = "SEAWALL-DEFERRED"
-"""The policy under which a verdict that waits for another resource is reported in a preview; advisory."""
 
 _MAX_MESSAGE = 400 * 1024 * 1024
 """The engine's own limit for a message."""
@@ -72,7 +70,7 @@ def policies() -> list[Policy]:
     )
     made.append(
         StackValidationPolicy(
-            name=DEFERRED,
+            name=DEFERRED_POLICY,
             description="A verdict that waits for another resource of this stack; enforced once its value is known.",
             validate=_report_nothing,
             enforcement_level=EnforcementLevel.ADVISORY,
@@ -159,7 +157,7 @@ class Servicer(_PolicyAnalyzerServicer):
         return None if level is EnforcementLevel.DISABLED else level
 
     def _report(self, response: Any, finding: Finding) -> None:
-        names = {Outcome.DEFERRED: DEFERRED, Outcome.NOT_EVALUATED: NOT_EVALUATED}
+        names = {Outcome.DEFERRED: DEFERRED_POLICY, Outcome.NOT_EVALUATED: NOT_EVALUATED}
         name = names.get(finding.outcome, finding.rule.id)
         level, policy = self._level(name), self._policies[name]
         if level is not None:

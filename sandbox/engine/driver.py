@@ -34,11 +34,9 @@ from seawall.sandbox.engine.command import EngineCommand
 from seawall.sandbox.engine.events import RecordedStack, Recorder
 from seawall.sandbox.engine.program import Program
 from seawall.sandbox.engine.summary import EngineFailure, Operation, PolicyRefusal, RunSummary, Target
+from seawall.sandbox.kubeconfig import CONTEXT as SANDBOX_CONTEXT
 from seawall.sandbox.parts import TOOLS
 from seawall.tools import toolchain
-
-SANDBOX_CONTEXT = "seawall-sandbox"
-"""The kubeconfig context of the sandbox that is always there, besides the one that the stack's settings name."""
 
 LoadSettings = Callable[[Mapping[str, object]], StackSettings | None]
 

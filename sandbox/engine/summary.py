@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from seawall.errors import EnvironmentFailure, PolicyViolation
+from seawall.policy.findings import DEFERRED_POLICY
 from seawall.sandbox.engine.events import Recorder, plain, resource_name
 from seawall.sandbox.engine.plugins import Plugin
 
@@ -136,13 +137,9 @@ def verdicts(recorder: Recorder) -> tuple[PolicyVerdict, ...]:
     return tuple(PolicyVerdict(name, passed[name], violated[name], deferred[name]) for name in sorted(names))
 
 
-DEFERRED = "SEAWALL-DEFERRED"
-"""The policy of our pack under which a preview says what waits for a value that another resource will make."""
-
-
 def is_deferred(violation: Violation) -> bool:
     """Whether this is not a complaint yet."""
-    return violation.policy == DEFERRED
+    return violation.policy == DEFERRED_POLICY
 
 
 def violations(recorder: Recorder) -> tuple[Violation, ...]:

@@ -1,13 +1,12 @@
 """What a stack expects to find on its cluster and does not make itself; a sandbox must have it as well."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from seawall.components.fields import local_clients
 
 if TYPE_CHECKING:
     from seawall.components.settings import StackSettings
-
-_HERE = "this"
-"""The stack's own cluster among those that clients are declared for."""
 
 
 def namespaces(settings: "StackSettings") -> list[str]:
@@ -33,11 +32,7 @@ def storage_classes(settings: "StackSettings") -> list[str]:
 
 def _clients(settings: "StackSettings") -> Iterator[str]:
     for dragonfly in settings.dragonfly.clusters.values():
-        yield from _here(dragonfly.clients)
+        yield from local_clients(dragonfly.clients)
     for postgres in settings.cnpg.clusters.values():
         for application in postgres.applications.values():
-            yield from _here(application.clients)
-
-
-def _here(clients: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return clients.get(_HERE, ())
+            yield from local_clients(application.clients)

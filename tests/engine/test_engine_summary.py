@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 
 from seawall.errors import UserError
+from seawall.policy.findings import DEFERRED_POLICY
 from seawall.sandbox.engine import events, render, summary
 from seawall.sandbox.engine.plugins import Plugin
 
@@ -69,14 +70,14 @@ def test_verdicts_count_resources_and_stack(tmp_path: Path) -> None:
         policy("B", resourceUrn=URN, severity="high"),
         policy("B", resourceUrn=STACK),
         policy("D", "warning"),
-        policy(summary.DEFERRED, "warning"),
+        policy(DEFERRED_POLICY, "warning"),
     )
     assert [(v.policy, v.passed, v.violations, v.deferred) for v in summary.verdicts(recorder)] == [
         ("A", 2, 0, 0),
         ("B", 1, 2, 0),
         ("C", 1, 0, 0),
         ("D", 0, 1, 0),
-        (summary.DEFERRED, 0, 0, 1),
+        (DEFERRED_POLICY, 0, 0, 1),
     ]
 
 

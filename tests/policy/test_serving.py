@@ -18,7 +18,7 @@ from pulumi_policy import StackValidationPolicy
 
 from seawall.policy import serving
 from seawall.policy.estate.model import DRAGONFLY, KubeObject
-from seawall.policy.findings import Rule, Violation
+from seawall.policy.findings import DEFERRED_POLICY, Rule, Violation
 from seawall.policy.rules import load
 
 FIVE_FIELDS: dict[str, Any] = {
@@ -81,7 +81,7 @@ def test_unknown_values(manifest: dict[str, Any]) -> None:
     """Deferred in a preview when another resource will make the value, else a finding of its own; never a pass."""
     waiting = analyze_stack([manifest], preview=True, awaits=["spec"])
     assert waiting
-    assert {(d.policyName, d.enforcementLevel) for d in waiting} == {(serving.DEFERRED, proto.ADVISORY)}
+    assert {(d.policyName, d.enforcementLevel) for d in waiting} == {(DEFERRED_POLICY, proto.ADVISORY)}
     for blocked in (
         analyze_stack([manifest], preview=True),
         analyze_stack([manifest], awaits=["spec"]),
@@ -181,7 +181,7 @@ def test_info_tells_of_every_rule() -> None:
         assert told[rule.id].remediation_steps == rule.mend
         assert told[rule.id].url == rule.page
         assert set(rule.risks) <= set(told[rule.id].tags)
-    assert {serving.DEFERRED, serving.NOT_EVALUATED} <= set(told)
+    assert {DEFERRED_POLICY, serving.NOT_EVALUATED} <= set(told)
 
 
 def test_policies_stand_in_any_pack() -> None:
