@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status test lint types bench-start licences lock
+.PHONY: help venv up preview render check down status test lint types bench-start docs licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,9 @@ types: venv ## strict types
 
 bench-start: venv ## measure what a newcomer waits for, into docs/bench-start.md
 	@$(seawall) bench-start $(ARGS)
+
+docs: venv ## write the generated pages of docs/; ARGS=--check lists those that are out of date
+	@$(seawall) docs $(ARGS)
 
 licences: venv ## write docs/licences.md
 	@$(seawall) tools licences

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pulumi
 import pulumi_aws
@@ -9,16 +10,25 @@ import pulumi_kubernetes
 from pulumi.runtime import config as runtime
 
 from seawall.components.aws.backup_bucket import BackupBucket
+from seawall.components.aws.settings import AwsSettings
 from seawall.components.cnpg.buckets import backup_target, bucket_args
-from seawall.components.cnpg.cnpg_shared_cluster import CnpgSharedCluster, CnpgSharedClusterArgs
+from seawall.components.cnpg.cnpg_shared_cluster import BackupTarget, CnpgSharedCluster, CnpgSharedClusterArgs
+from seawall.components.cnpg.namespace_access import NamespaceAccess, NamespaceAccessArgs
+from seawall.components.cnpg.settings import CnpgSettings
+from seawall.components.consumers.services import consumed_services
+from seawall.components.consumers.settings import ConsumersSettings
+from seawall.components.consumers.shared_service_consumer import SharedServiceConsumer, SharedServiceConsumerArgs
 from seawall.components.dragonfly.dragonfly_cluster import DragonflyCluster, DragonflyClusterArgs
+from seawall.components.dragonfly.settings import DragonflySettings
 from seawall.components.kubernetes.namespace import namespace
 from seawall.components.kubernetes.register import register
-from seawall.components.operator_budgets import OperatorBudgets, OperatorBudgetsArgs
+from seawall.components.operators.operators import Operators, OperatorsArgs
 from seawall.components.settings import StackSettings, load
 from seawall.errors import SeawallError, UserError
 
 DEFAULT_PROVIDERS = "pulumi:disable-default-providers"
+PROJECT = Path(__file__).resolve().parent
+"""The folder with the stack files: a stack that consumes finds its producer's beside the program."""
 
 
 def configuration() -> dict[str, object]:
@@ -47,28 +57,60 @@ def _value(text: str) -> object:
 
 def deploy(settings: StackSettings) -> None:
     """Registers everything that the settings say, with the one cluster and the one account that they name."""
-    context, account = settings.platform.context, settings.aws.account
-    kubernetes = pulumi_kubernetes.Provider("kubernetes", context=context, enable_server_side_apply=True)
-    aws = pulumi_aws.Provider("aws", region=settings.aws.region, allowed_account_ids=[account])
-    opts = pulumi.ResourceOptions(providers=[kubernetes, aws])
+    kubernetes = pulumi_kubernetes.Provider(
+        "kubernetes", context=settings.platform.context, enable_server_side_apply=True
+    )
+    providers: list[pulumi.ProviderResource] = [kubernetes]
+    if settings.aws is not None:
+        account, region = settings.aws.account, settings.aws.region
+        providers.append(pulumi_aws.Provider("aws", region=region, allowed_account_ids=[account]))
+    opts = pulumi.ResourceOptions(providers=providers)
 
-    OperatorBudgets("operators", OperatorBudgetsArgs(settings.operators), opts)
-    namespaces = {name: _namespace(name, keep, kubernetes) for name, keep in data_namespaces(settings).items()}
-    pulumi.export("dragonfly", dragonflies(settings, namespaces, opts))
-    wanted = bucket_args(settings.aws, settings.cnpg)
-    stores = {name: BackupBucket(name, args, opts) for name, args in wanted.items()}
-    pulumi.export("postgres", postgres(settings, namespaces, stores, opts))
-    pulumi.export("backups", {name: {"bucket": it.bucket, "keyArn": it.key_arn} for name, it in stores.items()})
+    operators = Operators("operators", operators_args(settings), opts) if settings.makes_services else None
+    namespaces = {name: _namespace(name, keep, kubernetes) for name, keep in own_namespaces(settings).items()}
+    if settings.dragonfly is not None and operators is not None:
+        after = (namespaces[settings.dragonfly.namespace], *operators.dragonfly)
+        pulumi.export("dragonfly", dragonflies(settings, settings.dragonfly, after, opts))
+    if settings.cnpg is not None and operators is not None:
+        access = NamespaceAccessArgs(settings.cnpg, after=(namespaces[settings.cnpg.namespace],))
+        NamespaceAccess("databases-access", access, opts)
+        stores = backup_buckets(settings.aws, settings.cnpg, opts)
+        after = (namespaces[settings.cnpg.namespace], *operators.postgres, *stores.values())
+        pulumi.export("postgres", postgres(settings, settings.cnpg, after, stores, opts))
+        pulumi.export("backups", {name: {"bucket": it.bucket, "keyArn": it.key_arn} for name, it in stores.items()})
+    if settings.consumers is not None and settings.producer is not None:
+        pulumi.export("consumers", consumers(settings, settings.producer, settings.consumers, namespaces, opts))
+
+
+def operators_args(settings: StackSettings) -> OperatorsArgs:
+    """The operators that the stack's data needs, and the namespaces in which they act."""
+    caches = (settings.dragonfly.namespace,) if settings.dragonfly else ()
+    others = tuple(name for name in data_namespaces(settings) if name not in caches)
+    return OperatorsArgs(settings.operators, settings.platform, dragonfly=caches, postgres=others)
 
 
 def data_namespaces(settings: StackSettings) -> dict[str, bool]:
-    """The namespaces that the stack makes → whether data in them must outlive a mistake.
+    """The namespaces of the stack's own services → whether data in them must outlive a mistake.
 
     Removing a namespace removes everything in it, whatever protects the things themselves.
     """
-    keep = any(cluster.deletion_protection for cluster in settings.cnpg.clusters.values())
-    drills = [cluster.restore_drill.namespace for cluster in settings.cnpg.clusters.values() if cluster.restore_drill]
-    return {settings.dragonfly.namespace: False, settings.cnpg.namespace: keep, **dict.fromkeys(drills, False)}
+    made: dict[str, bool] = {}
+    if settings.dragonfly is not None:
+        made[settings.dragonfly.namespace] = False
+    if settings.cnpg is not None:
+        clusters = settings.cnpg.clusters.values()
+        made[settings.cnpg.namespace] = any(cluster.deletion_protection for cluster in clusters)
+        made |= {cluster.restore_drill.namespace: False for cluster in clusters if cluster.restore_drill}
+    return made
+
+
+def own_namespaces(settings: StackSettings) -> dict[str, bool]:
+    """Every namespace that the stack makes: those, and the ones of the Services that it consumes.
+
+    A Service is one over the mesh when it has the same namespace on both clusters.
+    """
+    used = consumed_services(settings.producer, settings.platform.cluster) if settings.producer else ()
+    return {**{service.namespace: False for service in used}, **data_namespaces(settings)}
 
 
 def _namespace(name: str, keep: bool, provider: pulumi.ProviderResource) -> pulumi.Resource:
@@ -77,10 +119,12 @@ def _namespace(name: str, keep: bool, provider: pulumi.ProviderResource) -> pulu
 
 
 def dragonflies(
-    settings: StackSettings, namespaces: Mapping[str, pulumi.Resource], opts: pulumi.ResourceOptions
-) -> dict[str, dict[str, str | int]]:
-    """Makes the Dragonfly instances; instance → how clients connect."""
-    mine = settings.dragonfly
+    settings: StackSettings,
+    mine: DragonflySettings,
+    after: tuple[pulumi.Resource, ...],
+    opts: pulumi.ResourceOptions,
+) -> dict[str, dict[str, object]]:
+    """Makes the Dragonfly instances, after the operator and the namespace; instance → how clients connect."""
     return {
         name: DragonflyCluster(
             name,
@@ -90,7 +134,7 @@ def dragonflies(
                 settings=cluster,
                 platform=settings.platform,
                 operator=settings.operators.dragonfly,
-                after=(namespaces[mine.namespace],),
+                after=after,
             ),
             opts,
         ).connection
@@ -98,14 +142,22 @@ def dragonflies(
     }
 
 
+def backup_buckets(
+    aws: AwsSettings | None, cnpg: CnpgSettings, opts: pulumi.ResourceOptions
+) -> dict[str, BackupBucket]:
+    """Makes the buckets that Postgres clusters back up to; none without an account."""
+    wanted = bucket_args(aws, cnpg) if aws is not None else {}
+    return {name: BackupBucket(name, args, opts) for name, args in wanted.items()}
+
+
 def postgres(
     settings: StackSettings,
-    namespaces: Mapping[str, pulumi.Resource],
+    mine: CnpgSettings,
+    after: tuple[pulumi.Resource, ...],
     stores: Mapping[str, BackupBucket],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, dict[str, dict[str, object]]]:
-    """Makes the Postgres clusters; cluster → application → how it connects."""
-    mine = settings.cnpg
+    """Makes the Postgres clusters, after the operators; cluster → application → how it connects."""
     return {
         name: CnpgSharedCluster(
             name,
@@ -115,8 +167,8 @@ def postgres(
                 settings=cluster,
                 platform=settings.platform,
                 operator=settings.operators.cnpg,
-                target=backup_target(settings.aws, cluster, stores),
-                after=(namespaces[mine.namespace], *stores.values()),
+                target=backup_target(settings.aws, cluster, stores) if settings.aws is not None else BackupTarget(),
+                after=after,
             ),
             opts,
         ).contract
@@ -124,10 +176,33 @@ def postgres(
     }
 
 
+def consumers(
+    settings: StackSettings,
+    producer: StackSettings,
+    mine: ConsumersSettings,
+    namespaces: Mapping[str, pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> list[dict[str, object]]:
+    """Makes the consumer side of the services of another stack; how each client namespace here connects."""
+    used = consumed_services(producer, settings.platform.cluster)
+    there = producer.platform.cluster
+    return SharedServiceConsumer(
+        f"consumer-{there}",
+        SharedServiceConsumerArgs(
+            producer=there,
+            platform=settings.platform,
+            services=used,
+            latency=mine.latency,
+            after=tuple(namespaces[name] for name in sorted({service.namespace for service in used})),
+        ),
+        opts,
+    ).contract
+
+
 def main() -> None:
     """Runs the program; a person's mistake is shown as its text alone."""
     try:
-        deploy(load(configuration()))
+        deploy(load(configuration(), PROJECT))
     except SeawallError as mistake:
         raise pulumi.RunError(str(mistake)) from mistake
 

@@ -142,6 +142,21 @@ def bench_start(
     bench.start(out)
 
 
+@app.command(epilog=EXIT_CODES)
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; list the pages that are out of date, and fail with 1.")
+    ] = False,
+) -> None:
+    """Write the pages of docs/ that are made from settings, components and register. Needs no engine.
+
+    Example: [bold]seawall docs --check[/]
+    """
+    from seawall.cli import docs as generated
+
+    generated.docs(check=check)
+
+
 _ELSEWHERE = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """For commands whose options, and help, are another module's: everything is handed on."""
 

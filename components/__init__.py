@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seawall.components.aws.backup_bucket import BackupBucket, BackupBucketArgs
     from seawall.components.cnpg.cnpg_shared_cluster import BackupTarget, CnpgSharedCluster, CnpgSharedClusterArgs
+    from seawall.components.consumers.services import consumed_services
+    from seawall.components.consumers.shared_service_consumer import SharedServiceConsumer, SharedServiceConsumerArgs
+    from seawall.components.contract import Connection
     from seawall.components.dragonfly.dragonfly_cluster import DragonflyCluster, DragonflyClusterArgs
+    from seawall.components.operators.operators import Operators, OperatorsArgs
 else:
     _MODULES = {
         "BackupBucket": "aws.backup_bucket",
@@ -17,8 +21,14 @@ else:
         "BackupTarget": "cnpg.cnpg_shared_cluster",
         "CnpgSharedCluster": "cnpg.cnpg_shared_cluster",
         "CnpgSharedClusterArgs": "cnpg.cnpg_shared_cluster",
+        "Connection": "contract",
         "DragonflyCluster": "dragonfly.dragonfly_cluster",
         "DragonflyClusterArgs": "dragonfly.dragonfly_cluster",
+        "Operators": "operators.operators",
+        "OperatorsArgs": "operators.operators",
+        "SharedServiceConsumer": "consumers.shared_service_consumer",
+        "SharedServiceConsumerArgs": "consumers.shared_service_consumer",
+        "consumed_services": "consumers.services",
     }
 
     def __getattr__(name: str) -> object:
@@ -33,6 +43,12 @@ __all__ = [
     "BackupTarget",
     "CnpgSharedCluster",
     "CnpgSharedClusterArgs",
+    "Connection",
     "DragonflyCluster",
     "DragonflyClusterArgs",
+    "Operators",
+    "OperatorsArgs",
+    "SharedServiceConsumer",
+    "SharedServiceConsumerArgs",
+    "consumed_services",
 ]

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo, ValidatorFunctionWrapHandler
 
+from seawall.components import plaintext
 from seawall.components.problems import (
+    HIDDEN,
+    UNSET,
     NotSettledError,
     Problem,
     ProblemsError,
@@ -32,6 +35,11 @@ class _Frame(NamedTuple):
     partial: dict[str, Any]
 
 
+_WRITTEN_OUT = (
+    "looks like a secret itself ({}): settings hold references, never secrets; put it into the secret store, name its "
+    "path here, and replace it, as it has been in a file"
+)
+
 _frame: ContextVar[_Frame | None] = ContextVar("_frame", default=None)
 
 
@@ -40,7 +48,7 @@ class Settings(BaseModel):
 
     Checks of a single field are validators that raise `RefusedError`; checks between fields are methods marked with
     `rule` that yield a `Problem` with a path relative to the model. A rule may read any field: when that field was
-    refused itself, the rule is left out.
+    refused itself, the rule is left out. A text that looks like a secret itself is refused wherever it stands.
 
     Raises a pydantic `ValidationError` that holds a `ProblemsError`.
     """
@@ -72,6 +80,7 @@ class Settings(BaseModel):
         if isinstance(data, cls):
             return data
         frame = _Frame({}, {})
+        outermost = _frame.get() is None
         token = _frame.set(frame)
         found: list[Problem] = []
         model: Self | None = None
@@ -86,6 +95,10 @@ class Settings(BaseModel):
             _frame.reset(token)
         if model is not None:
             found.extend(broken_rules(model))
+        if outermost:
+            secrets = dict(plaintext.written_out(data))
+            found = [problem for problem in found if problem.path not in secrets or problem.value is UNSET]
+            found += [Problem(path, _WRITTEN_OUT.format(what), HIDDEN) for path, what in secrets.items()]
         if found or model is None:
             raise ProblemsError(found, partial=model)
         return model
@@ -113,13 +126,41 @@ def _salvage(value: Any, handler: ValidatorFunctionWrapHandler, error: Validatio
         return left[()]
     if not isinstance(value, Mapping):
         return None
-    kept: dict[Any, Any] = {}
+    kept = _Rest()
     for key, item in value.items():
         try:
-            kept |= handler({key: item})
+            kept.update(handler({key: item}))
         except ValidationError as inner:
-            kept |= {path[0]: rest for path, rest in _partials(inner) if len(path) == 1}
-    return kept
+            rest = {path[0]: it for path, it in _partials(inner) if len(path) == 1}
+            if rest and not any(line["loc"][-1:] == ("[key]",) for line in inner.errors(include_url=False)):
+                kept.update(rest)
+            else:
+                kept.refused.add(key)
+    return kept or None
+
+
+class _Rest(dict[Any, Any]):
+    """What is left of a mapping. Who asks for an entry that was refused must not be told that it was never said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: set[object] = set()
+
+    def __getitem__(self, key: Any) -> Any:
+        self._settled(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._settled(key)
+        return super().__contains__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._settled(key)
+        return super().get(key, default)
+
+    def _settled(self, key: object) -> None:
+        if key in self.refused:
+            raise NotSettledError(key)
 
 
 def _partials(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], Any]]:

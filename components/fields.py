@@ -13,18 +13,20 @@ from typing import Annotated, Any
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from seawall.components.problems import RefusedError
+from seawall.components.problems import RefusedError, show
 from seawall.operators.annotations import THIS_CLUSTER
 
 
-def _no_bool(value: Any) -> Any:
+def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise RefusedError("must be a number, not true or false")
+    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}(\.0{1,20})?", value, re.ASCII):
+        raise RefusedError("must be a whole number in digits, without a unit")
     return value
 
 
 def _flag(value: Any) -> Any:
-    if value in ("true", "false"):
+    if isinstance(value, str) and value in ("true", "false"):
         return value == "true"
     if not isinstance(value, bool):
         raise RefusedError("must be true or false")
@@ -33,9 +35,9 @@ def _flag(value: Any) -> Any:
 
 _LARGEST = 2**53
 """The largest whole number that the engine, whose numbers are floats, passes on as it is."""
-Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=_LARGEST)]
+Whole = Annotated[int, BeforeValidator(_number), Field(ge=0, le=_LARGEST)]
 """A whole number, 0 or more."""
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=_LARGEST)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=_LARGEST)]
 """A whole number, 1 or more."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """`true` or `false` (or the same as text), not `yes`, `on` or `1`."""
@@ -78,10 +80,33 @@ def _own(value: str) -> str:
 OwnNamespace = Annotated[Namespace, AfterValidator(_own)]
 """The name of a namespace that the stack makes."""
 LabelKey = Annotated[
-    str, _matching(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", "a Kubernetes label key", 317)
+    str,
+    _matching(
+        rf"((?=[^/]{{1,253}}/){_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?",
+        "a Kubernetes label key (1 to 63 letters, digits, `-`, `_`, `.`; before it a DNS name and `/`, or nothing)",
+        317,
+    ),
 ]
 """The key of a Kubernetes label."""
-LabelValue = Annotated[str, _matching(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", "a Kubernetes label value", 63)]
+
+
+def _pod_label(value: Any) -> Any:
+    if isinstance(value, str) and re.match(r"(k8s|any|cni|reserved|container)[:.]|io\.(cilium|kubernetes)\.", value):
+        raise RefusedError(
+            "must be a label that the pods carry themselves, like app.kubernetes.io/name: prefixes like `k8s:` and "
+            "`io.kubernetes.` are the network's own notation, and name whole namespaces or clusters"
+        )
+    return value
+
+
+PodLabelKey = Annotated[LabelKey, BeforeValidator(_pod_label)]
+"""The key of a label that pods carry themselves, not one that the CNI gives to every pod."""
+LabelValue = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", "a Kubernetes label value (letters, digits, `-`, `_`, `.`)", 63
+    ),
+]
 """The value of a Kubernetes label; here never empty."""
 SecretKey = Annotated[str, _matching(r"[-._a-zA-Z0-9]+", "letters, digits, `-`, `_`, `.`", 253)]
 """A key of a Secret's data."""
@@ -99,10 +124,17 @@ Version = Annotated[
 """A version like `1.6.1`; in quotes when it has one dot only."""
 
 
+_LONGEST_QUANTITY = 32
+
+
 def _quantity(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RefusedError("must be a Kubernetes quantity like 500m, 2 or 1Gi")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and value.is_integer():  # whole numbers may have been retyped: 1073741824.0
+        value = int(value)
+    if (isinstance(value, int) and abs(value) >= 2**63) or (isinstance(value, str) and len(value) > _LONGEST_QUANTITY):
+        raise RefusedError("must be a Kubernetes quantity like 500m, 2 or 1Gi; this one is too long to be any")
+    return str(value)
 
 
 _UNITS: dict[str, int] = {
@@ -135,6 +167,8 @@ def _bytes(value: str) -> str:
         raise RefusedError("must be an amount of bytes like 512Mi, 10Gi or 2G (units k M G T, Ki Mi Gi Ti)") from None
     if number < 1024**2:
         raise RefusedError("must be at least 1Mi (a number without unit means bytes)")
+    if number >= 2**63:
+        raise RefusedError("must be less than 8Ei, which is the most that Kubernetes counts")
     return value
 
 
@@ -145,6 +179,8 @@ def _cores(value: str) -> str:
         raise RefusedError("must be CPU cores like 500m, 2 or 1.5") from None
     if not cores or cores > 1024:
         raise RefusedError("must be more than 0 and at most 1024 cores")
+    if cores * 1000 % 1:
+        raise RefusedError("must be whole thousandths of a core (1m): Kubernetes knows nothing finer")
     return value
 
 
@@ -164,20 +200,30 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2]])
 
 
+_LONGEST_DAYS = 3650
+
+
 def _duration(value: str) -> str:
     try:
-        duration(value)
+        days = duration(value[:_LONGEST_QUANTITY]) / timedelta(days=1)
     except (ValueError, OverflowError):
-        raise RefusedError("must be a time span like 30s, 10m, 26h or 8d") from None
+        raise RefusedError(
+            "must be a time span of one whole number and one unit (s, m, h, d), like 30s, 10m, 26h or 8d"
+        ) from None
+    if days > _LONGEST_DAYS:
+        raise RefusedError(f"must be at most {_LONGEST_DAYS}d")
     return value
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
 """A time span: a whole number and one of s, m, h, d."""
+_LONGEST_SCHEDULE = 256
 
 
 def _five(value: str) -> str:
     fields = "five fields (minute hour day month weekday)"
+    if len(value) > _LONGEST_SCHEDULE:
+        raise RefusedError(f"must be {fields}, at most {_LONGEST_SCHEDULE} characters")
     if value.strip().startswith("@"):
         raise RefusedError(f"must be {fields}, written out: macros are not accepted")
     count = len(value.split())
@@ -201,8 +247,11 @@ _IMAGE = re.compile(
 )
 
 
+_LONGEST_IMAGE = 512
+
+
 def _image(value: str) -> str:
-    match = _IMAGE.fullmatch(value)
+    match = _IMAGE.fullmatch(value) if len(value) <= _LONGEST_IMAGE else None
     if not match:
         raise RefusedError("must be an image with its registry, like ghcr.io/owner/name:v1.2.3 or …@sha256:<digest>")
     if not match["digest"] and match["tag"] in (None, "latest"):
@@ -214,6 +263,22 @@ Image = Annotated[str, AfterValidator(_image)]
 """A container image with registry, and a tag other than `latest` or a digest."""
 
 
+_HTTPS = re.compile(rf"https://{_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?(/[A-Za-z0-9._~-]+)*")
+
+
+def _https(value: str) -> str:
+    """Plain characters only: the address goes into annotations and templates as it is."""
+    if len(value) > 1024 or not _HTTPS.fullmatch(value):
+        raise RefusedError(
+            "must be an https address without user, query, or slash at the end, like https://docs.example.org/x"
+        )
+    return value
+
+
+HttpsAddress = Annotated[str, AfterValidator(_https)]
+"""An https address without user, query, fragment, or slash at the end: something is put behind it."""
+
+
 def _clients(value: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     if not any(value.values()):
         raise RefusedError(
@@ -222,14 +287,24 @@ def _clients(value: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]
     for cluster, namespaces in value.items():
         twice = sorted({name for name in namespaces if namespaces.count(name) > 1})
         if twice:
-            raise RefusedError(f"names {', '.join(twice)} twice under `{cluster}`")
+            name = show(twice[0], (cluster,)).strip("'")
+            raise RefusedError(f"names {name} twice under `{cluster}`; once is enough")
     return {cluster: tuple(sorted(namespaces)) for cluster, namespaces in sorted(value.items()) if namespaces}
 
 
 def _client_namespace(value: Any) -> Any:
-    if value in ("", "*", None) or (isinstance(value, str) and "*" in value):
+    if value is None or (isinstance(value, str) and (not value or "*" in value)):
         raise RefusedError("must be the name of one namespace: an empty or `*` entry would admit everybody")
+    if isinstance(value, str) and value in OF_KUBERNETES:
+        raise RefusedError(
+            "must not be a namespace of Kubernetes itself: what runs there serves everybody, and would be a client; "
+            "name the application's own namespace"
+        )
     return value
+
+
+OF_KUBERNETES = ("kube-node-lease", "kube-public", "kube-system")
+"""The namespaces that every cluster has for itself. `default` is not among them: applications do run there."""
 
 
 Clients = Annotated[

@@ -13,11 +13,13 @@ from seawall.components.fields import (
     DnsLabel,
     DnsName,
     Flag,
-    LabelKey,
+    HttpsAddress,
     LabelValue,
     Namespace,
+    PodLabelKey,
     Text,
     Version,
+    local_clients,
     quantity_bytes,
     quantity_cores,
     remote_clients,
@@ -84,26 +86,55 @@ class CertManager(Settings):
 
     present: Flag = Field(description="Whether cert-manager runs on the cluster")
 
-    @rule
-    def _is_needed(self) -> Iterator[Problem]:
-        if not self.present:
-            yield Problem(
-                ("present",),
-                "must be true: the barman plugin gets its certificates from cert-manager; install it",
-                False,
-            )
+
+OF_MANY_PODS = frozenset(
+    {
+        "app.kubernetes.io/created-by",
+        "app.kubernetes.io/managed-by",
+        "app.kubernetes.io/part-of",
+        "app.kubernetes.io/version",
+        "controller-revision-hash",
+        "heritage",
+        "kubernetes.io/metadata.name",
+        "pod-template-generation",
+        "pod-template-hash",
+        "release",
+    }
+)
+"""Labels by which tools mark everything that they make, or whose value changes with every rollout; and the label of
+namespaces, which pods do not carry."""
+
+OF_PLACES = ("kubernetes.io/", "node.kubernetes.io/", "topology.kubernetes.io/")
+"""Prefixes of labels that say where a pod is."""
 
 
 class Observability(Settings):
     """The pods that read the metrics; nobody else is let in to the metrics ports."""
 
     namespace: Namespace = Field(description="Namespace of the scraper")
-    scraper_labels: Annotated[dict[LabelKey, LabelValue], Field(min_length=1)] = Field(
+    scraper_labels: Annotated[dict[PodLabelKey, LabelValue], Field(min_length=1)] = Field(
         description="Labels of exactly the scraper's pods: Dragonfly's metrics port is also its admin port, without a "
         "password, so never a whole namespace"
     )
+    runbooks: HttpsAddress | None = Field(
+        default=None,
+        description="Where the runbook pages are published: an https address without a slash at the end, to which "
+        "`/<AlertName>.md` is added in every alert. Without it alerts name the page in the repository, "
+        "`docs/runbooks/<AlertName>.md`",
+    )
 
     RISKS: ClassVar[Mapping[str, str]] = {"scraper_labels": "DFLY-SEC-001"}
+
+    @rule
+    def _labels_tell_the_scraper_from_others(self) -> Iterator[Problem]:
+        if self.scraper_labels and all(key in OF_MANY_PODS or key.startswith(OF_PLACES) for key in self.scraper_labels):
+            yield Problem(
+                ("scraper_labels",),
+                "must hold a label that only the scraper's pods carry, like app.kubernetes.io/name: these say who made "
+                "a pod or where it is, and many pods carry them",
+                dict(self.scraper_labels),
+                "DFLY-SEC-001",
+            )
 
 
 class Platform(Settings):
@@ -121,7 +152,10 @@ class Platform(Settings):
     cni_version: Version = Field(description="Version of the CNI, like 1.18, in quotes")
     nodes: Nodes = Field(description="The nodes that data may be placed on")
     secret_store: SecretStore = Field(description="Where secrets come from; settings hold references only")
-    cert_manager: CertManager = Field(description="cert-manager, which the barman plugin needs")
+    cert_manager: CertManager = Field(
+        default=CertManager(present=False),
+        description="cert-manager, which the barman plugin needs: only where the stack has `cnpg`",
+    )
     observability: Observability = Field(description="The pods that read the metrics")
     simulated: Flag = Field(
         default=False,
@@ -178,6 +212,25 @@ def client_problems(
             known = ", ".join(platform.peers) or "none"
             hint = f"; did you mean `{meant}`?" if meant else ""
             yield Problem(here, f"must be `this` or one of platform.peers ({known}){hint}", risk=risk)
+
+
+def taken_problems(
+    path: tuple[str | int, ...], clients: Mapping[str, tuple[str, ...]], taken: Mapping[str, str], risk: str | None
+) -> Iterator[Problem]:
+    """Clients on this cluster must not be in namespaces that have another purpose; `taken`: namespace → its purpose.
+
+    A policy admits whole namespaces: whoever may start a pod where the data, an operator or the scraper lives would be
+    a client of every service that lists it.
+    """
+    for name in local_clients(clients):
+        if name in taken:
+            yield Problem(
+                (*path, THIS_CLUSTER),
+                f"must not be {taken[name]}: whoever may start a pod there would be a client; applications have "
+                "namespaces of their own",
+                name,
+                risk,
+            )
 
 
 def node_problems(path: tuple[str | int, ...], pods: int, platform: Platform, risk: str | None) -> Iterator[Problem]:

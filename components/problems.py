@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic_core import ErrorDetails, ValidationError
 
+from seawall.components import plaintext
+
 T = TypeVar("T")
 
 
@@ -17,16 +19,27 @@ class _Unset:
 
 UNSET: Final = _Unset()
 
-_SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential|private|access_?key|api_?key|auth", re.IGNORECASE)
+
+class _Hidden:
+    """The marker for "a value that must not be shown"."""
+
+
+HIDDEN: Final = _Hidden()
+
+_SECRET_KEY = re.compile(
+    r"passw|passphrase|pass$|secret|token|credential|private|access_?key|api_?key|auth", re.IGNORECASE
+)
 """Keys under which a value is never shown: somebody may have written the secret itself where a reference belongs."""
 
-_SECRET_TEXT = re.compile(r"pass|secret|token|pwd|auth=|BEGIN |://[^/\s]*@|^AKIA|^ASIA", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"pass|secret|token|pwd|auth[=\s]|BEGIN |://[^/\s]*@|^AKIA|^ASIA", re.IGNORECASE)
 """Texts that may hold a secret, whatever their key."""
 
-_LONGEST_SHOWN = 80
+_LONGEST_SHOWN = 64
+
+_NOT_SHOWN = "(not shown)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Problem:
     """One mistake: where it is, what stands there, what is allowed.
 
@@ -45,31 +58,52 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """The key path as a person writes it: `clusters.dragonfly.args[0]`."""
+        """The key path as a person writes it: `clusters.dragonfly.args[0]`; keys as `show_key` shows them."""
         text = ""
         for part in self.path:
-            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+            shown = show_key(part)
+            text += f"[{shown}]" if isinstance(part, int) else f".{shown}" if text else shown
         return text
+
+    def __repr__(self) -> str:
+        return f"<Problem {self}>"  # as it may be shown: tracebacks and logs print it
 
     def __str__(self) -> str:
         shown = "" if isinstance(self.value, _Unset) else f" = {show(self.value, self.path)}"
         risk = f" [{self.risk}]" if self.risk else ""
-        return f"{self.key}{shown}: {self.message}{risk}"
+        return f"{self.key}{shown}: {_printable(self.message)}{risk}"
 
 
 def show(value: object, path: tuple[str | int, ...] = ()) -> str:
-    """The value as an error may show it: short, and never one that could be a secret."""
+    """The value as an error may show it: short, on one line, and never one that could be a secret."""
+    if isinstance(value, _Hidden):
+        return _NOT_SHOWN
     if any(isinstance(part, str) and _SECRET_KEY.search(part) for part in path) and not isinstance(value, bool | None):
-        return "(not shown)"
+        return _NOT_SHOWN
     if isinstance(value, Mapping):
-        return "{}" if not value else "{" + ", ".join(str(key) for key in value) + "}"
+        return _shortened("{" + ", ".join(map(show_key, value)) + "}")
     if isinstance(value, list | tuple):
         return "[]" if not value else f"(a list of {len(value)})"
     if isinstance(value, int) and value.bit_length() > _LONGEST_SHOWN * 3:
         return "(a number of many digits)"
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    if isinstance(value, str) and _SECRET_TEXT.search(value):
-        return "(not shown)"
+    if isinstance(value, str) and (_SECRET_TEXT.search(value) or plaintext.form(value)):
+        return _NOT_SHOWN
+    return _shortened("null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value))
+
+
+def show_key(key: object) -> str:
+    """A key as an error may show it: short, without control characters, and never one that is a secret itself."""
+    text = str(key) if not isinstance(key, int) or key.bit_length() < _LONGEST_SHOWN else "many digits"
+    if plaintext.form(text):
+        return _NOT_SHOWN
+    return _shortened(_printable(text[: _LONGEST_SHOWN + 1]) or '""')
+
+
+def _printable(text: str) -> str:
+    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
@@ -179,7 +213,7 @@ def _wording(line: ErrorDetails, inner: object) -> str:
         return "must be a mapping of keys to values"
     if kind in {"tuple_type", "list_type", "frozen_set_type", "set_type"}:
         return "must be a list"
-    if kind in {"int_type", "int_parsing", "int_from_float"}:
+    if kind in {"int_type", "int_parsing", "int_parsing_size", "int_from_float", "finite_number"}:
         return "must be a whole number"
     if kind == "string_type":
         return "must be text (put it in quotes)"

@@ -1,12 +1,14 @@
 """Annotations by which a resource says what it is meant for, and the label that says who manages it.
 
 Every door of the policy pack (preview, exported state, folder, live cluster) sees objects and nothing else, so the
-intention is written onto the object that it is about. All values are JSON, keys sorted, compact.
+intention is written onto the object that it is about. Values are JSON, keys sorted, compact, unless said otherwise.
 
 - `CLIENTS`, on a Dragonfly and a Pooler: `{"apps":["gitlab-system"],"this":["harbor"]}`, mesh cluster → namespaces
 - `PLATFORM`, on a Dragonfly, Cluster and Pooler: `{"cluster":"infra","cni":"cilium","cni_version":"1.18"}`
 - `OPERATOR`, on the same: `{"namespace":"dragonfly-operator-system","version":"1.6.1"}`
 - `SCRAPER`, on the same: `{"labels":{"app.kubernetes.io/name":"vmagent"},"namespace":"observability"}`
+- `REVOKES_CONNECT`, on a Job: `shared-postgres/harbor`, plain text, cluster/database
+- `SUPERUSER`, on a Cluster: plain text, the reason
 
 A resource without them is still judged, by what can be decided without the intention.
 """
@@ -27,6 +29,12 @@ OPERATOR = f"{PREFIX}operator"
 
 SCRAPER = f"{PREFIX}scraper"
 """The exact pods that may read the metrics: their namespace and labels."""
+
+REVOKES_CONNECT = f"{PREFIX}revokes-connect"
+"""On a Job that takes the right to CONNECT to a database away from PUBLIC: which, as `<Cluster>/<database>`."""
+
+SUPERUSER = f"{PREFIX}superuser-access"
+"""On a Cluster while its superuser may sign in over the network: as an annotation the reason, as a label `"on"`."""
 
 THIS_CLUSTER = "this"
 """The key of `CLIENTS` that means the cluster that the resource itself is in."""
@@ -62,3 +70,8 @@ def operator(*, namespace: str, version: str) -> str:
 def scraper(*, namespace: str, labels: Mapping[str, str]) -> str:
     """The text of a `SCRAPER` annotation: the scraper's namespace and pod labels."""
     return dump({"namespace": namespace, "labels": dict(labels)})
+
+
+def revokes_connect(*, cluster: str, database: str) -> str:
+    """The text of a `REVOKES_CONNECT` annotation: names of the Cluster resource and of the PostgreSQL database."""
+    return f"{cluster}/{database}"

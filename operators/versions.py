@@ -100,7 +100,10 @@ DRAGONFLY_COMBINATIONS: tuple[DragonflyCombination, ...] = (
 )
 DRAGONFLY_OPERATOR = "1.6.1"
 """The Dragonfly operator version that this project is built and tested for."""
-DRAGONFLY_OPERATOR_CHART = "oci://ghcr.io/dragonflydb/dragonfly-operator/helm/dragonfly-operator"
+DRAGONFLY_OPERATOR_IMAGE = "docker.dragonflydb.io/dragonflydb/operator"
+"""Distroless, uid 65532. Tagged like the operator, with a leading v."""
+RBAC_PROXY_IMAGE = "quay.io/brancz/kube-rbac-proxy:v0.20.2"
+"""The container that the Dragonfly operator's chart 1.6.1 can put before the operator's metrics."""
 DRAGONFLY_IMAGE = "ghcr.io/dragonflydb/dragonfly:v1.34.2"
 
 
@@ -109,9 +112,10 @@ DRAGONFLY_IMAGE = "ghcr.io/dragonflydb/dragonfly:v1.34.2"
 
 @dataclass(frozen=True)
 class CnpgCombination:
-    """A CloudNativePG operator version with the plugin, chart and PostgreSQL versions that go with it."""
+    """A CloudNativePG operator version with the CRD, chart, plugin and PostgreSQL versions that go with it."""
 
     operator: str
+    crd: str
     chart: str
     plugins: tuple[str, ...]
     postgresql_first: int
@@ -125,6 +129,7 @@ class CnpgCombination:
 CNPG_COMBINATIONS: tuple[CnpgCombination, ...] = (
     CnpgCombination(
         "1.30.0",
+        "1.30.0",
         "0.29.0",
         ("0.13.0", "0.14.0", "0.15.0"),
         14,
@@ -135,11 +140,36 @@ CNPG_COMBINATIONS: tuple[CnpgCombination, ...] = (
 )
 CNPG_OPERATOR = "1.30.0"
 """The CloudNativePG operator version that this project is built and tested for."""
-CNPG_OPERATOR_CHART = "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg"
+CNPG_OPERATOR_IMAGE = "ghcr.io/cloudnative-pg/cloudnative-pg"
+"""Tagged like the operator, without a leading v."""
+
+
+@dataclass(frozen=True)
+class BarmanPlugin:
+    """A barman plugin version and the version of the chart that can install it."""
+
+    version: str
+    chart: str | None
+    """None: no chart is known to fit, so the plugin must be installed by something else (`managed: false`)."""
+    basis: str
+
+
+BARMAN_PLUGINS: tuple[BarmanPlugin, ...] = (
+    BarmanPlugin("0.13.0", "0.7.0", "the chart's own version of the plugin"),
+    BarmanPlugin(
+        "0.14.0",
+        "0.7.0",
+        "a newer plugin than the chart's own: both image tags are set. CRD, cluster role, arguments, ports and the "
+        "names of the certificates' Secrets in the release 0.14.0 are those of the chart (compared, source)",
+    ),
+    BarmanPlugin("0.15.0", None, "no chart with it, nor its source, was seen"),
+)
 BARMAN_PLUGIN = "0.14.0"
 """The barman plugin version that this project is built and tested for."""
 BARMAN_SIDECAR_IMAGE = "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar"
 """Distroless, uid 26, no shell; Python with barman and boto3 in `/venv`. Tagged like the plugin, with a leading v."""
+BARMAN_PLUGIN_IMAGE = "ghcr.io/cloudnative-pg/plugin-barman-cloud"
+"""The plugin's own image. Tagged like the plugin, with a leading v."""
 POSTGRESQL_IMAGE = "ghcr.io/cloudnative-pg/postgresql:16.8"
 
 
@@ -158,3 +188,9 @@ def dragonfly_combination(operator: str) -> DragonflyCombination | None:
     """The combination of a Dragonfly operator version like `1.6.1`; None when the table does not know it."""
     number = parse(operator)
     return next((row for row in DRAGONFLY_COMBINATIONS if number is not None and parse(row.operator) == number), None)
+
+
+def barman_plugin(version: str) -> BarmanPlugin | None:
+    """The row of a barman plugin version like `0.14.0`; None when the table does not know it."""
+    number = parse(version)
+    return next((row for row in BARMAN_PLUGINS if number is not None and parse(row.version) == number), None)

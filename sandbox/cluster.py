@@ -214,6 +214,12 @@ class Sandbox:
 
         create_missing(self._api(), [objects.namespace(name) for name in dict.fromkeys(names)])
 
+    def make_way(self, names: Iterable[str]) -> None:
+        """Remove those of these namespaces, which a stack makes itself, that the sandbox made for another stack."""
+        from seawall.sandbox.unused import remove_unused
+
+        remove_unused(self._api(), dict.fromkeys(names))
+
     def ensure_storage_classes(self, names: Iterable[str]) -> None:
         """Create these storage classes where they are missing; their claims bind when a pod uses them."""
         from seawall.sandbox.install import create_missing

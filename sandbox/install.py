@@ -13,7 +13,7 @@ from seawall.sandbox.objects import Manifest
 _SERVED_WITHIN_S = 60
 _POLL_S = 0.05
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
-_DISCOVERY = "application/json;as=APIGroupDiscoveryList;v=v2;g=apidiscovery.k8s.io"
+DISCOVERY = "application/json;as=APIGroupDiscoveryList;v=v2;g=apidiscovery.k8s.io"
 
 
 def missing(api: Api, names: Iterable[str]) -> set[str]:
@@ -59,7 +59,7 @@ def wait_until_served(api: Api, names: Iterable[str]) -> None:
     deadline = time.monotonic() + _SERVED_WITHIN_S
     wanted = set(names)
     while wanted:
-        groups = api.request("GET", "/apis", accept=_DISCOVERY)["items"]
+        groups = api.request("GET", "/apis", accept=DISCOVERY)["items"]
         wanted -= {
             f"{resource['resource']}.{group['metadata']['name']}"
             for group in groups

@@ -23,7 +23,9 @@ WAITING_CLASSES = ("openebs-local-nvme",)
 
 PROVISIONER = "sandbox.seawall.dev/volumes"  # also in stages.yaml, where kwok plays it
 
-_LABELS = {MANAGED_BY_LABEL: "seawall-sandbox"}
+SANDBOX = "seawall-sandbox"
+"""Who manages these objects, as their label says."""
+_LABELS = {MANAGED_BY_LABEL: SANDBOX}
 
 
 def architecture() -> str:

@@ -47,10 +47,23 @@ class BackupBucket(pulumi.ComponentResource):
         )
 
     def _child(
-        self, *, holds_data: bool = False, depends_on: list[pulumi.Resource] | None = None
+        self,
+        *,
+        holds_data: bool = False,
+        stays: bool = False,
+        depends_on: list[pulumi.Resource] | None = None,
     ) -> pulumi.ResourceOptions:
-        keep = holds_data and self._args.settings.deletion_protection
-        return pulumi.ResourceOptions(parent=self, protect=keep, retain_on_delete=keep, depends_on=depends_on)
+        """`stays`: a wall of the bucket, which must not fall when the bucket leaves the stack and stays in the account.
+
+        Taken away, it would be suspended versioning, default encryption and no policy, on a bucket full of backups.
+        """
+        keep = self._args.settings.deletion_protection
+        return pulumi.ResourceOptions(
+            parent=self,
+            protect=keep and holds_data,
+            retain_on_delete=keep and (holds_data or stays),
+            depends_on=depends_on,
+        )
 
     def _identity(self, name: str, role: str) -> pulumi.Resource:
         args = self._args
@@ -109,7 +122,7 @@ class BackupBucket(pulumi.ComponentResource):
             f"{name}-ownership",
             bucket=bucket.bucket,
             rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=self._child(),
+            opts=self._child(stays=True),
         )
         access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
@@ -118,14 +131,15 @@ class BackupBucket(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=self._child(),
+            opts=self._child(stays=True),
         )
         versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
             bucket=bucket.bucket,
             versioning_configuration={"status": "Enabled"},
-            opts=self._child(),
+            opts=self._child(stays=True),
         )
+        locks = self._lock(name, bucket, versioning)
         aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=bucket.bucket,
@@ -138,16 +152,21 @@ class BackupBucket(pulumi.ComponentResource):
                     "bucket_key_enabled": True,
                 }
             ],
-            opts=self._child(),
+            opts=self._child(stays=True),
         )
         aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
             policy=self.key_arn.apply(
-                lambda key: documents.bucket_policy(bucket=arn, key=key, identities=[self.writer_arn, self.reader_arn])
+                lambda key: documents.bucket_policy(
+                    bucket=arn,
+                    key=key,
+                    identities=[self.writer_arn, self.reader_arn],
+                    lock_admins=args.aws.lock_admins(settings),
+                )
             ),
-            # S3 refuses two changes of a bucket's access at once.
-            opts=self._child(depends_on=[access]),
+            # S3 refuses two changes of a bucket's access at once; the policy forbids others to set the lock's rule.
+            opts=self._child(stays=True, depends_on=[access, *locks]),
         )
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
@@ -168,9 +187,28 @@ class BackupBucket(pulumi.ComponentResource):
                 },
             ],
             # A rule about noncurrent versions means something only once there are versions.
-            opts=self._child(depends_on=[versioning]),
+            opts=self._child(stays=True, depends_on=[versioning]),
         )
         return bucket.bucket
+
+    def _lock(self, name: str, bucket: aws.s3.Bucket, versioning: pulumi.Resource) -> list[pulumi.Resource]:
+        """The lock's rule, which also turns object lock on, for a bucket that is there as well.
+
+        The bucket's own property `object_lock_enabled` is left alone: changing it would replace the bucket.
+        """
+        lock = self._args.settings.object_lock
+        if lock is None:
+            return []
+        return [
+            aws.s3.BucketObjectLockConfiguration(
+                f"{name}-object-lock",
+                bucket=bucket.bucket,
+                object_lock_enabled="Enabled",
+                rule={"default_retention": {"mode": lock.mode, "days": lock.days}},
+                # S3 locks versions, so there must be versions.
+                opts=self._child(stays=True, depends_on=[versioning]),
+            )
+        ]
 
     def _grant(self, name: str, role: str, identity: pulumi.Resource) -> None:
         args = self._args

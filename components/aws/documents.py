@@ -17,17 +17,32 @@ OBJECT_WRITER_ACTIONS = (
 OBJECT_READER_ACTIONS = ("s3:GetObject",)
 """What validation and restore do with objects; a HEAD request is a `GetObject` too."""
 
-KEEP_ACTIONS = (
+LOCK_ACTIONS = (
     "s3:BypassGovernanceRetention",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectRetention",
+)
+"""What lifts an object lock, or sets one that nobody planned: a lock for years is a bill for years."""
+
+KEEP_ACTIONS = (
+    *LOCK_ACTIONS,
     "s3:DeleteBucket",
     "s3:DeleteBucketPolicy",
     "s3:DeleteObjectVersion",
+    "s3:PutBucketAcl",
+    "s3:PutBucketOwnershipControls",
     "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
     "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration",
     "s3:PutLifecycleConfiguration",
+    "s3:PutObjectAcl",
+    "s3:PutObjectVersionAcl",
+    "s3:PutReplicationConfiguration",
 )
-"""What neither identity may ever do, whatever it is granted: with versions kept, a stolen key destroys nothing."""
+"""What neither identity may ever do, whatever it is granted: with versions kept, a stolen key destroys nothing, and
+neither opens the bucket nor copies it elsewhere."""
 
 KEY_DESTROYING_ACTIONS = ("kms:DeleteImportedKeyMaterial", "kms:DisableKey", "kms:ScheduleKeyDeletion")
 """What makes every object under a key unreadable."""
@@ -70,11 +85,13 @@ def bucket_arn(partition: str, bucket: str) -> str:
     return f"arn:{partition}:s3:::{bucket}"
 
 
-def bucket_policy(*, bucket: str, key: str, identities: Sequence[str]) -> str:
-    """The policy of a backup bucket: https only, the one encryption and key only, versions kept.
+def bucket_policy(*, bucket: str, key: str, identities: Sequence[str], lock_admins: Sequence[str] = ()) -> str:
+    """The policy of a backup bucket: https only, the one encryption and key only, versions and locks kept.
 
-    `bucket` and `key` are ARNs, `identities` the ARNs of writer and reader. Negated conditions hold as well for a
-    request that lacks the header, so "without" and "with the wrong" are one statement.
+    `bucket` and `key` are ARNs, `identities` the ARNs of writer and reader, `lock_admins` those who alone may lift a
+    lock; none where the bucket has no object lock. Negated conditions hold as well for a request that lacks the header,
+    so "without" and "with the wrong" are one statement. The parts of a large upload are `s3:PutObject` too, judged by
+    the headers with which the upload was begun.
     """
     return _document(
         [
@@ -110,8 +127,24 @@ def bucket_policy(*, bucket: str, key: str, identities: Sequence[str]) -> str:
                 "Resource": [bucket, f"{bucket}/*"],
                 "Condition": {"ArnEquals": {"aws:PrincipalArn": list(identities)}},
             },
+            *_kept_locks(bucket, lock_admins),
         ]
     )
+
+
+def _kept_locks(bucket: str, admins: Sequence[str]) -> list[Statement]:
+    if not admins:
+        return []
+    return [
+        {
+            "Sid": "KeepLocks",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": list(LOCK_ACTIONS),
+            "Resource": [bucket, f"{bucket}/*"],
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": list(admins)}},
+        }
+    ]
 
 
 def key_policy(*, partition: str, account: str, region: str, admins: Sequence[str], writer: str, reader: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from seawall.components.base import Problem, Settings, rule
-from seawall.components.fields import Clients, Count, Text, Whole
+from seawall.components.fields import Clients, Count, Flag, Text, Whole
 from seawall.components.platform import Amounts, Resources
 from seawall.components.problems import RefusedError
 
@@ -69,6 +69,13 @@ class Names(Settings):
         description="Former host names (`<service>.<namespace>`) that clients still use: they are in the server's "
         "certificate, so that `verify-full` works for them",
     )
+    serve_old_hosts: Flag = Field(
+        default=False,
+        description="Whether Services of those names are made as well, each an alias (ExternalName) of the pooler's: "
+        "their namespaces must be there, and the former Services gone. Off again when no client uses them any more",
+    )
+
+    RISKS: ClassVar[Mapping[str, str]] = {"old_hosts": "CNPG-OPS-001", "serve_old_hosts": "CNPG-OPS-001"}
 
     def pooler_of(self, application: str) -> str:
         """The name of an application's Pooler."""
@@ -85,6 +92,19 @@ class Names(Settings):
     def old_hosts_of(self, application: str) -> tuple[str, ...]:
         """The former host names of an application, as `<service>.<namespace>`."""
         return tuple(fill(host, application) for host in self.old_hosts)
+
+    def former_services_of(self, application: str) -> list[tuple[str, str]]:
+        """The same as names of Services and their namespaces."""
+        parts = (host.partition(".") for host in self.old_hosts_of(application))
+        return [(service, namespace) for service, _, namespace in parts]
+
+    @rule
+    def _old_hosts_make_sense(self) -> Iterator[Problem]:
+        if self.serve_old_hosts and not self.old_hosts:
+            yield Problem(("serve_old_hosts",), "must be false: `old_hosts` names none", True, "CNPG-OPS-001")
+        for index, host in enumerate(self.old_hosts):
+            if self.old_hosts.index(host) != index:
+                yield Problem(("old_hosts", index), "is named twice", host)
 
 
 def _pooler_resources() -> Resources:
@@ -119,6 +139,11 @@ class Application(Settings):
     extensions: tuple[Extension, ...] = Field(default=(), description="Extensions that the database has")
     resources: Resources = Field(
         default_factory=_pooler_resources, description="CPU and memory of one pooler pod; the operator sets none"
+    )
+    client_changes: tuple[Text, ...] = Field(
+        default=(),
+        description="What the application must change on its own side to connect as the contract says, like a chart's "
+        "value for the TLS mode; shown in the contract",
     )
     stateless_reason: Text | None = Field(
         default=None,
@@ -180,3 +205,9 @@ class Application(Settings):
         for index, extension in enumerate(self.extensions):
             if self.extensions.index(extension) != index:
                 yield Problem(("extensions", index), "is named twice", extension)
+
+    @rule
+    def _changes_once(self) -> Iterator[Problem]:
+        for index, change in enumerate(self.client_changes):
+            if self.client_changes.index(change) != index:
+                yield Problem(("client_changes", index), "is said twice", change)

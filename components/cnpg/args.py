@@ -23,6 +23,11 @@ FIRST_WITH_DATABASE_ROLE = (1, 30, 0)
 """The first operator that has `DatabaseRole`; older ones know roles only in the Cluster."""
 
 
+def break_glass_secret(cluster: str) -> str:
+    """The name of the Secret with a cluster's superuser password; not the operator's own `<cluster>-superuser`."""
+    return f"{cluster}-break-glass"
+
+
 def validation_name(cluster: str) -> str:
     """The name of the CronJob that validates a cluster's backups, and of what belongs to it."""
     return f"{cluster}-validation"
@@ -129,8 +134,8 @@ class CnpgSharedClusterArgs:
 
     @property
     def superuser_secret(self) -> str:
-        """The Secret with the superuser's password; not the operator's own `<cluster>-superuser`."""
-        return f"{self.name}-break-glass"
+        """The Secret with the superuser's password, there only while `superuser_access` is on."""
+        return break_glass_secret(self.name)
 
     @property
     def validation_name(self) -> str:
@@ -141,6 +146,11 @@ class CnpgSharedClusterArgs:
     def validation_pods(self) -> dict[str, str]:
         """The labels of the pods that validate backups; without `cnpg.io/cluster`, which would let them in."""
         return {"app.kubernetes.io/name": "backup-validation", "app.kubernetes.io/instance": self.name}
+
+    @property
+    def isolation_pods(self) -> dict[str, str]:
+        """The labels of the pods that close databases to other roles; without `cnpg.io/cluster`, as above."""
+        return {"app.kubernetes.io/name": "tenant-isolation", "app.kubernetes.io/instance": self.name}
 
     @property
     def applications(self) -> Sequence["ApplicationArgs"]:
@@ -196,10 +206,14 @@ class ApplicationArgs:
         return f"{self.cluster.name}-role-{self.name}"
 
     @property
+    def former_services(self) -> list[tuple[str, str]]:
+        """The Services under which clients called the pooler in former times, with their namespaces."""
+        return self.cluster.settings.names.former_services_of(self.name)
+
+    @property
     def services(self) -> list[tuple[str, str]]:
         """The Services under which clients call the pooler, with their namespaces: today's, then former ones."""
-        old = [host.split(".") for host in self.cluster.settings.names.old_hosts_of(self.name)]
-        return [(self.pooler, self.cluster.namespace), *((service, namespace) for service, namespace in old)]
+        return [(self.pooler, self.cluster.namespace), *self.former_services]
 
     @property
     def host(self) -> str:

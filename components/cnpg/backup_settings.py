@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from seawall.components.aws.settings import BucketName
 from seawall.components.base import Problem, Settings, rule
-from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, Namespace, SecretKey, duration
+from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, Namespace, SecretKey, Text, duration
 from seawall.components.problems import RefusedError
 from seawall.operators.barman import RETENTION_PATTERN, DataCompression, Encryption, WalCompression
 from seawall.operators.cnpg.schedule import ScheduleError, decode, from_five_fields
@@ -117,11 +117,38 @@ class Backup(Settings):
         default=None, description="Its certificate authority, when that is not a public one"
     )
 
+    egress: Literal["fqdn", "world"] = Field(
+        default="fqdn",
+        description="Whom the pods with the store's keys may reach on its port: `fqdn` the store by its exact host "
+        "names, `world` everything outside the cluster. Only Cilium can tell: with `cni: generic` it is always "
+        "everything",
+    )
+    egress_reason: Text | None = Field(default=None, description="Needed for, and only for, `egress: world`")
+
     RISKS: ClassVar[Mapping[str, str]] = {
         "schedule": "CNPG-DATA-001",
         "encryption": "CNPG-DATA-002",
         "endpoint": "CNPG-SEC-002",
+        "egress": "CNPG-SEC-001",
+        "egress_reason": "CNPG-SEC-001",
     }
+
+    @rule
+    def _open_egress_has_a_reason(self) -> Iterator[Problem]:
+        if self.egress == "world" and self.egress_reason is None:
+            yield Problem(
+                ("egress",),
+                "must be fqdn; if the store's names are not known or change, say so in `egress_reason`",
+                "world",
+                "CNPG-SEC-001",
+            )
+        if self.egress != "world" and self.egress_reason is not None:
+            yield Problem(("egress_reason",), "is read only with `egress: world`; remove it", risk="CNPG-SEC-001")
+
+    @property
+    def endpoint_host(self) -> str | None:
+        """The host of a store of one's own; None for AWS."""
+        return None if self.endpoint is None else self.endpoint.removeprefix("https://").partition(":")[0]
 
     @property
     def longest_gap(self) -> timedelta:

@@ -1,5 +1,6 @@
 """What the Postgres settings must agree on with the rest of the stack. Paths are those of the stack's settings."""
 
+import re
 from collections.abc import Iterator
 
 from seawall.components.aws.settings import AwsSettings
@@ -26,6 +27,7 @@ def cnpg_problems(platform: Platform, cnpg: CnpgSettings, operators: Operators) 
         path = ("cnpg", "clusters", name)
         yield from node_problems((*path, "instances"), cluster.instances, platform, "CNPG-OPS-001")
         yield from _image(path, cluster, operators)
+        yield from _egress(path, cluster, platform)
         if cluster.restore_drill is not None and cluster.restore_drill.namespace in taken:
             where = (*path, "restore_drill", "namespace")
             yield Problem(where, "must be a namespace of its own, not an operator's", cluster.restore_drill.namespace)
@@ -35,6 +37,29 @@ def cnpg_problems(platform: Platform, cnpg: CnpgSettings, operators: Operators) 
             yield from node_problems((*where, "instances"), settings.instances, platform, "CNPG-PERF-001")
 
     yield from each(cnpg.clusters, check)
+
+
+def _egress(path: tuple[str | int, ...], cluster: PostgresCluster, platform: Platform) -> Iterator[Problem]:
+    """Cilium's rules for what is outside the cluster never match a Service of it, nor a host name an address."""
+    host = cluster.backup.endpoint_host
+    if host is None or platform.cni != "cilium":
+        return
+    where = (*path, "backup", "endpoint")
+    if host.endswith((".svc", ".svc.cluster.local")):
+        yield Problem(
+            where,
+            "must be a store outside this cluster: with `cni: cilium` no rule would let backups through to a Service "
+            "of it, and what is lost with the cluster is no backup",
+            cluster.backup.endpoint,
+            "CNPG-OPS-002",
+        )
+    elif cluster.backup.egress == "fqdn" and re.fullmatch(r"[0-9.]+", host):
+        yield Problem(
+            where,
+            "must be a host name with `egress: fqdn`, which lets the pods reach exactly that host",
+            cluster.backup.endpoint,
+            "CNPG-SEC-001",
+        )
 
 
 def _image(path: tuple[str | int, ...], cluster: PostgresCluster, operators: Operators) -> Iterator[Problem]:
@@ -50,21 +75,25 @@ def _image(path: tuple[str | int, ...], cluster: PostgresCluster, operators: Ope
         )
 
 
-def backup_problems(aws: AwsSettings, cnpg: CnpgSettings) -> Iterator[Problem]:
-    """Every backup has a bucket, and credentials of the kind that the account uses."""
+def backup_problems(aws: AwsSettings | None, cnpg: CnpgSettings) -> Iterator[Problem]:
+    """Every backup has a bucket, and credentials of the kind that the account uses.
+
+    `aws` may be None where no backup goes to AWS.
+    """
+    buckets = aws.buckets if aws else {}
 
     def check(name: str, cluster: PostgresCluster) -> Iterator[Problem]:
         path = ("cnpg", "clusters", name)
         on_aws = cluster.backup.endpoint is None
-        if on_aws and cluster.backup.bucket not in aws.buckets:
-            known = ", ".join(sorted(aws.buckets)) or "none"
+        if on_aws and cluster.backup.bucket not in buckets:
+            known = ", ".join(sorted(buckets)) or "none"
             yield Problem(
                 (*path, "backup", "bucket"),
                 f"must be one of aws.buckets ({known}), or on a store of your own (`endpoint`)",
                 cluster.backup.bucket,
                 "CNPG-DATA-002",
             )
-        if on_aws and aws.credentials == "irsa":
+        if on_aws and aws is not None and aws.credentials == "irsa":
             return
         for role in ("backup_writer", "backup_reader"):
             if getattr(cluster.secrets, role) is None:

@@ -50,6 +50,40 @@ class Demand:
         return f"{' + '.join(parts)} + reserved {self.reserved} + others {self.others} = {self.total}"
 
 
+@dataclass(frozen=True)
+class Direct:
+    """The most connections to the primary that do not come through a pooler, by who opens them."""
+
+    parts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of them at once."""
+        return sum(self.parts.values())
+
+    def explain(self) -> str:
+        """The sum, written out."""
+        return " + ".join(f"{who} {count}" for who, count in self.parts.items())
+
+
+def direct_demand(applications: int, instances: int) -> Direct:
+    """Who connects to the primary without a pooler, in operator 1.30.
+
+    Its instance manager has at most three connections to `postgres` (roles, probes, the base backup), one to the
+    database that it reconciles, and one for metrics; the manager of each replica looks after its replication slot. All
+    SQL Jobs may start at once.
+    """
+    return Direct(
+        {
+            "instance manager": 5,
+            "replicas' slots": instances - 1,
+            "SQL Jobs": applications,
+            "certificate probe": 1,
+            "a person": 1,
+        }
+    )
+
+
 def pooler_demand(application: Application) -> int:
     """The most server connections of one application's pooler: pods × databases × (pool + reserve)."""
     return (application.instances + ENDING_PODS) * DATABASES_PER_POOLER * application.max_db_connections

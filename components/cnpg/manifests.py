@@ -1,8 +1,10 @@
 """The Cluster and what lives in it, as plain data: roles, databases, and who may enter which."""
 
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
+from seawall.components.cnpg.parameters import TLS_DEFAULTS
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.spread import zone_spread
+from seawall.operators import annotations
 from seawall.operators.barman import PLUGIN_NAME
 from seawall.operators.cnpg import API_VERSION
 from seawall.operators.labels import HOSTNAME
@@ -59,15 +61,22 @@ def cluster(args: CnpgSharedClusterArgs) -> Manifest:
         "metadata": metadata(
             args.name,
             args.namespace,
-            labels=args.labels,
-            annotations={**args.intent, **args.platform.awaited(WAIT_FOR_READY)},
+            labels={**args.labels, **({annotations.SUPERUSER: "on"} if settings.superuser_access else {})},
+            annotations={**args.intent, **_superuser(args), **args.platform.awaited(WAIT_FOR_READY)},
         ),
         "spec": spec,
     }
 
 
+def _superuser(args: CnpgSharedClusterArgs) -> dict[str, str]:
+    """Why the superuser may sign in, on the Cluster for everybody to see while it is so."""
+    reason = args.settings.superuser_reason
+    return {annotations.SUPERUSER: reason} if args.settings.superuser_access and reason else {}
+
+
 def _postgresql(args: CnpgSharedClusterArgs) -> Manifest:
-    made: Manifest = {"parameters": dict(sorted(args.settings.parameters.items())), "pg_hba": host_rules(args)}
+    parameters = {**TLS_DEFAULTS, **args.settings.parameters}
+    made: Manifest = {"parameters": dict(sorted(parameters.items())), "pg_hba": host_rules(args)}
     replication = args.settings.replication
     if replication is not None:
         made["synchronous"] = {
@@ -83,7 +92,8 @@ def host_rules(args: CnpgSharedClusterArgs) -> list[str]:
     """Who may enter which database over the network: each role its own, over TLS, and nobody anything else.
 
     The operator puts its own users before these lines and `host all all all` after them, so that only the last line
-    here makes the others a wall.
+    here makes the others a wall. `host` is both with and without TLS: what a `hostssl` line admits, comes to the last
+    line without TLS.
     """
     rules = [
         f"hostssl {application.database} {application.role} all {PASSWORD_METHOD}" for application in args.applications

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
+from seawall.components.cnpg.isolation import job_names
 from seawall.components.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, whole
 from seawall.components.cnpg.secrets import other_secrets, role_secrets
 from seawall.components.fields import duration
 from seawall.components.kubernetes.metadata import Manifest
-from seawall.components.kubernetes.monitoring import Alert, pod_monitor, prometheus_rule, secret_sync_alert
+from seawall.components.kubernetes.monitoring import Alert, about, pod_monitor, prometheus_rule, secret_sync_alert
 from seawall.operators import barman
 from seawall.operators.cnpg import CLUSTER_LABEL, METRICS_PORT_NAME, POD_ROLE_LABEL
 
@@ -32,9 +33,17 @@ def rules(args: CnpgSharedClusterArgs) -> Manifest:
         *_backup_alerts(args),
         *_instance_alerts(args),
         *_pooler_alerts(args),
+        *_access_alerts(args),
         secret_sync_alert("CnpgSecretNotSynced", args.namespace, secrets),
     ]
-    return prometheus_rule(args.name, args.namespace, alerts=alerts, labels=args.labels)
+    return prometheus_rule(
+        args.name,
+        args.namespace,
+        alerts=alerts,
+        alert_labels=about("postgresql", args.namespace, args.name),
+        runbooks=args.platform.observability.runbooks,
+        labels=args.labels,
+    )
 
 
 def _backup_alerts(args: CnpgSharedClusterArgs) -> list[Alert]:
@@ -188,6 +197,40 @@ def _pooler_alerts(args: CnpgSharedClusterArgs) -> list[Alert]:
             description="Applications reach PostgreSQL only through their poolers.",
         ),
     ]
+
+
+def _access_alerts(args: CnpgSharedClusterArgs) -> list[Alert]:
+    """Doors that are open, seen from what was declared: no metric shows either of them."""
+    jobs = " or ".join(
+        f'label_replace(absent(kube_job_status_succeeded{{namespace="{args.namespace}",job_name="{job}"}} > 0),'
+        f' "application", "{application}", "", "")'
+        for application, job in job_names(args).items()
+    )
+    alerts = [
+        Alert(
+            name="CnpgTenantIsolationNotApplied",
+            expression=jobs,
+            pending="30m",
+            severity="warning",
+            summary=f"{args.name}: PUBLIC may still connect to the database of {{{{ $labels.application }}}}",
+            description="The Job that revokes it has not succeeded, or is gone. pg_hba still keeps other roles out: the"
+            " second wall is missing, not the first.",
+        )
+    ]
+    if args.settings.superuser_access:
+        alerts.append(
+            Alert(
+                name="CnpgSuperuserAccessOn",
+                # Rendered only while it is on: the declaration is the fact, and no metric tells.
+                expression="vector(1)",
+                pending="0m",
+                severity="warning",
+                summary=f"{args.name}: postgres may sign in with a password",
+                description="Break-glass access is on; whoever knows the password owns every database. It ends when"
+                " the settings turn it off again.",
+            )
+        )
+    return alerts
 
 
 def _instances(args: CnpgSharedClusterArgs, **more: str) -> str:

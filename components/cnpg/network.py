@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from seawall.components.cnpg import certificates
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.kubernetes import network
 from seawall.components.kubernetes.metadata import Manifest
-from seawall.components.kubernetes.network import Entity, Pods, Policy, Rule
+from seawall.components.kubernetes.network import Entity, Hosts, Pods, Policy, Rule
 from seawall.operators.cnpg import (
     INSTANCE_METRICS_PORT,
     OPERATOR_POD_LABELS,
@@ -27,6 +28,7 @@ def policies(args: CnpgSharedClusterArgs) -> Iterator[Policy]:
     for application in args.applications:
         yield pooler(application)
     yield validation(args)
+    yield isolation(args)
 
 
 def common(args: CnpgSharedClusterArgs) -> Policy:
@@ -50,8 +52,9 @@ def common(args: CnpgSharedClusterArgs) -> Policy:
 
 
 def instances(args: CnpgSharedClusterArgs) -> Policy:
-    """The instances: the operator, each other, poolers, joining jobs and the scraper come in; applications never do.
+    """The instances: the operator, each other, poolers, joining jobs, SQL Jobs, the certificate probe and the scraper.
 
+    Applications never come in.
     A primary asks its peers on the status port whether it is isolated, so they need that port of each other.
     """
     operator = Pods(args.operator.namespace, OPERATOR_POD_LABELS)
@@ -66,9 +69,13 @@ def instances(args: CnpgSharedClusterArgs) -> Policy:
             Rule(peers=(peers,), tcp=(STATUS_PORT,)),
             # The cluster's label is on its instances, its poolers and its jobs, and on nothing else.
             Rule(peers=(Pods(args.namespace, cluster_labels(args.name)),), tcp=(POSTGRES_PORT,)),
+            Rule(
+                peers=(Pods(args.namespace, args.isolation_pods), certificates.probing_pods(args)), tcp=(POSTGRES_PORT,)
+            ),
             Rule(peers=(_scraper(args),), tcp=(INSTANCE_METRICS_PORT,), get="/metrics"),
         ),
         egress=(
+            *(() if args.settings.backup.egress == "world" else (network.DNS_SEEN,)),
             Rule(peers=(peers,), tcp=(STATUS_PORT,)),
             _object_store(args),
         ),
@@ -76,7 +83,7 @@ def instances(args: CnpgSharedClusterArgs) -> Policy:
 
 
 def pooler(application: ApplicationArgs) -> Policy:
-    """One pooler: its application's namespaces and the scraper come in."""
+    """One pooler: its application's namespaces, the certificate probe and the scraper come in."""
     args = application.cluster
     return Policy(
         name=application.pooler,
@@ -85,6 +92,7 @@ def pooler(application: ApplicationArgs) -> Policy:
         pods=pooler_labels(application.pooler),
         ingress=(
             Rule(peers=network.client_pods(application.settings.clients), tcp=(POOLER_PORT,)),
+            Rule(peers=(certificates.probing_pods(args),), tcp=(POOLER_PORT,)),
             Rule(peers=(_scraper(args),), tcp=(POOLER_METRICS_PORT,), get="/metrics"),
         ),
         egress=(),
@@ -99,7 +107,22 @@ def validation(args: CnpgSharedClusterArgs) -> Policy:
         labels=args.labels,
         pods=args.validation_pods,
         ingress=(),
-        egress=(network.DNS, _object_store(args)),
+        egress=(
+            network.DNS if args.settings.backup.egress == "world" else network.DNS_SEEN,
+            _object_store(args),
+        ),
+    )
+
+
+def isolation(args: CnpgSharedClusterArgs) -> Policy:
+    """The Jobs that close databases to other roles: they reach the instances and nothing else; nobody reaches them."""
+    return Policy(
+        name=f"{args.name}-isolation",
+        namespace=args.namespace,
+        labels=args.labels,
+        pods=args.isolation_pods,
+        ingress=(),
+        egress=(network.DNS, Rule(peers=(Pods(args.namespace, args.instances),), tcp=(POSTGRES_PORT,))),
     )
 
 
@@ -111,6 +134,24 @@ def network_policies(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:
     }
 
 
+def object_store_hosts(args: CnpgSharedClusterArgs) -> tuple[str, ...]:
+    """Every host name by which barman and the validator may call the object store, and STS with IAM roles.
+
+    A client puts the bucket into the host name or into the path, as its settings and the bucket's name have it. In
+    us-east-1 and for STS older clients call the name without a region.
+    """
+    backup, region = args.settings.backup, args.target.region
+    if region is None:
+        hosts = [backup.endpoint_host or ""]
+    else:
+        domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        hosts = [f"s3.{region}.{domain}", *([f"s3.{domain}"] if region == "us-east-1" else [])]
+    names = [name for host in hosts for name in (host, f"{backup.bucket}.{host}")]
+    if region is not None and args.uses_roles:
+        names += [f"sts.{region}.{domain}", f"sts.{domain}"]
+    return tuple(names)
+
+
 def _scraper(args: CnpgSharedClusterArgs) -> Pods:
     observability = args.platform.observability
     return Pods(observability.namespace, observability.scraper_labels)
@@ -118,5 +159,7 @@ def _scraper(args: CnpgSharedClusterArgs) -> Pods:
 
 def _object_store(args: CnpgSharedClusterArgs) -> Rule:
     """The object store, and with IAM roles the token service beside it: both are outside the cluster, on https."""
-    port = (args.settings.backup.endpoint or "").rpartition(":")[2]
-    return Rule(peers=(Entity.INTERNET,), tcp=(int(port) if port.isdecimal() else HTTPS_PORT,))
+    backup = args.settings.backup
+    port = (backup.endpoint or "").rpartition(":")[2]
+    peer = Entity.INTERNET if backup.egress == "world" else Hosts(object_store_hosts(args))
+    return Rule(peers=(peer,), tcp=(int(port) if port.isdecimal() else HTTPS_PORT,))

@@ -42,8 +42,15 @@ WEAKENINGS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "wal_level": (("minimal",), "nothing could be archived or replicated", "CNPG-OPS-002"),
     "password_encryption": (("md5",), "poolers and pg_hba expect scram-sha-256", "CNPG-SEC-002"),
     "ssl_min_protocol_version": (("TLSv1", "TLSv1.1"), "TLS before 1.2 is broken", "CNPG-SEC-002"),
+    "ssl_max_protocol_version": (("TLSv1", "TLSv1.1"), "TLS before 1.2 is broken", "CNPG-SEC-002"),
 }
 """Parameter → values that this project refuses, why, and the QA risk behind it."""
+
+TLS_DEFAULTS = {"ssl_min_protocol_version": "TLSv1.3"}
+"""What holds when the settings say nothing. Poolers and the Jobs of this project speak TLS 1.3, and nobody else is let
+in to PostgreSQL."""
+_TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
+_TLS_BOUNDS = ("ssl_min_protocol_version", "ssl_max_protocol_version")
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 _SIZE = re.compile(r"(\d+) ?(kB|MB|GB|TB)")
@@ -75,7 +82,24 @@ def check(parameters: Mapping[str, str], *, memory_request: str, wal_volume: str
     for name in ("max_connections", "superuser_reserved_connections", "reserved_connections"):
         if name in parameters and not re.fullmatch(r"[1-9]\d{0,4}", parameters[name]):
             yield Problem((name,), "must be a whole number, 1 to 99999, in quotes", parameters[name])
+    yield from _tls(parameters)
     yield from _sizes(parameters, memory_request, wal_volume)
+
+
+def _tls(parameters: Mapping[str, str]) -> Iterator[Problem]:
+    """PostgreSQL does not start with a version that it does not know, or with a highest below the lowest."""
+    given = {name: parameters[name] for name in _TLS_BOUNDS if name in parameters}
+    for name, value in given.items():
+        if value not in (*_TLS_VERSIONS, *WEAKENINGS[name][0]):
+            yield Problem((name,), f"must be {' or '.join(_TLS_VERSIONS)}", value, "CNPG-SEC-002")
+    lowest, highest = ({**TLS_DEFAULTS, **given}.get(name, _TLS_VERSIONS[-1]) for name in _TLS_BOUNDS)
+    if highest in _TLS_VERSIONS and lowest in _TLS_VERSIONS and highest < lowest:
+        yield Problem(
+            (_TLS_BOUNDS[1],),
+            f"must be at least {_TLS_BOUNDS[0]} {lowest}, or PostgreSQL does not start",
+            highest,
+            "CNPG-SEC-002",
+        )
 
 
 def _sizes(parameters: Mapping[str, str], memory_request: str, wal_volume: str) -> Iterator[Problem]:

@@ -8,26 +8,31 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from seawall.components.base import Problem, Settings, each, rule
 from seawall.components.cnpg import parameters as pg
+from seawall.components.cnpg.access_settings import Access
+from seawall.components.cnpg.alert_settings import AlertThresholds
 from seawall.components.cnpg.application_settings import Application, Names, fill, sql_name_problem
 from seawall.components.cnpg.backup_settings import Backup, RestoreDrill, Validation
-from seawall.components.cnpg.connections import demand
+from seawall.components.cnpg.connections import demand, direct_demand
+from seawall.components.cnpg.secret_settings import SecretPaths
 from seawall.components.fields import (
     ByteQuantity,
     Count,
     DnsName,
-    Duration,
     Flag,
     Image,
     OwnNamespace,
-    SecretKey,
     ServiceName,
     Text,
     duration,
+    remote_clients,
 )
 from seawall.components.platform import Amounts, Resources
+from seawall.components.probes.settings import CertificateProbe
 from seawall.components.problems import RefusedError
 from seawall.operators.cnpg import service_names
 from seawall.operators.versions import image_tag
+
+_SERVICE = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 def _cluster_name(value: str) -> str:
@@ -52,16 +57,9 @@ def _parameter(value: Any) -> Any:
     return value
 
 
-def _path(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.{}-]+(/[A-Za-z0-9_.{}-]+)*", value) or value.count("{") != value.count("{app}"):
-        raise RefusedError("must be a path in the secret store like kubernetes/infra/{app}; `{app}` is the application")
-    return value
-
-
 ClusterName = Annotated[ServiceName, AfterValidator(_cluster_name)]
 PostgresImage = Annotated[Image, AfterValidator(_postgres_image)]
 Parameter = Annotated[str, BeforeValidator(_parameter)]
-SecretPath = Annotated[str, AfterValidator(_path)]
 
 
 class Storage(Settings):
@@ -89,52 +87,9 @@ class Synchronous(Settings):
     )
 
 
-class RoleFields(Settings):
-    """The properties of an application's entry in the secret store."""
-
-    username: SecretKey = Field(default="username", description="Holds the name of the role")
-    password: SecretKey = Field(default="password", description="Holds its password")
-
-
-class BackupFields(Settings):
-    """The properties of the entries with the object store's keys."""
-
-    access_key: SecretKey = Field(default="accessKey", description="Holds the access key id")
-    secret_key: SecretKey = Field(default="secretKey", description="Holds the secret key")
-
-
-class SecretPaths(Settings):
-    """Where in the secret store things are; never a value. The store is `platform.secret_store`."""
-
-    roles: SecretPath = Field(description="Entry with an application's role and password; `{app}` is the application")
-    role_fields: RoleFields = Field(default_factory=RoleFields, description="Properties of that entry")
-    superuser: SecretPath | None = Field(
-        default=None, description="Entry with the superuser's password; read only while `superuser_access` is on"
-    )
-    backup_writer: SecretPath | None = Field(
-        default=None, description="Entry with the keys that archive and back up; not needed with IAM roles (irsa)"
-    )
-    backup_reader: SecretPath | None = Field(
-        default=None, description="Entry with the keys that validate and restore; not needed with IAM roles (irsa)"
-    )
-    backup_fields: BackupFields = Field(default_factory=BackupFields, description="Properties of those two entries")
-
-
 def _sidecar_resources() -> Resources:
     """The barman sidecar compresses one WAL file at a time and streams base backups."""
     return Resources(requests=Amounts(cpu="100m", memory="128Mi"), limits=Amounts(cpu="1", memory="512Mi"))
-
-
-class AlertThresholds(Settings):
-    """When the alerts of a cluster fire."""
-
-    replication_lag: Duration = Field(default="5m", description="A replica that is this far behind")
-    volume_percent: Annotated[Count, Field(le=99)] = Field(default=85, description="Fill of a volume in per cent")
-    connections_percent: Annotated[Count, Field(le=99)] = Field(
-        default=90, description="Server connections in per cent of max_connections"
-    )
-    pooler_wait: Duration = Field(default="10s", description="A client that waits this long for a server connection")
-    unarchived_wal: Count = Field(default=20, description="WAL files (of 16 MB) that wait to be archived")
 
 
 class PostgresCluster(Settings):
@@ -142,6 +97,11 @@ class PostgresCluster(Settings):
 
     image: PostgresImage = Field(description="PostgreSQL's image; its tag starts with the version")
     instances: Annotated[Count, Field(le=20)] = Field(default=3, description="Instances, one of them the primary")
+    single_instance_reason: Text | None = Field(
+        default=None,
+        description="Needed for, and only for, `instances: 1`: why nothing stands by, and every drain of the node, "
+        "every update and every broken volume is an outage",
+    )
     storage: Storage = Field(description="Volumes of one instance")
     resources: Resources = Field(description="CPU and memory of PostgreSQL in one instance")
     sidecar_resources: Resources = Field(
@@ -159,8 +119,8 @@ class PostgresCluster(Settings):
     )
     other_connections: Count = Field(
         default=15,
-        description="Connections kept for whoever needs no pooler: instance manager and its metrics, base backups, SQL "
-        "Jobs, a person",
+        description="Connections kept for whoever needs no pooler: instance managers and metrics, base backups, SQL "
+        "Jobs, the certificate probe, a person. Replication has a limit of its own",
     )
     superuser_access: Flag = Field(
         default=False,
@@ -175,6 +135,10 @@ class PostgresCluster(Settings):
     )
     backup: Backup = Field(description="Base backups and WAL archive")
     validation: Validation = Field(description="The check of what the backups left in the object store")
+    certificates: CertificateProbe = Field(
+        default_factory=CertificateProbe,
+        description="The check of the certificates that clients are shown: validity, and every name of every pooler",
+    )
     restore_drill: RestoreDrill | None = Field(default=None, description="The regular restore")
     secrets: SecretPaths = Field(description="Where secrets are in the secret store")
     names: Names = Field(default_factory=Names, description="How the names of an application's objects are made")
@@ -185,6 +149,8 @@ class PostgresCluster(Settings):
 
     RISKS: ClassVar[Mapping[str, str]] = {
         "synchronous": "CNPG-OPS-002",
+        "single_instance_reason": "CNPG-OPS-002",
+        "other_connections": "CNPG-PERF-001",
         "superuser_access": "CNPG-TECH-001",
         "superuser_reason": "CNPG-TECH-001",
     }
@@ -220,6 +186,21 @@ class PostgresCluster(Settings):
             )
 
     @rule
+    def _a_single_instance_has_a_reason(self) -> Iterator[Problem]:
+        if self.instances == 1 and self.single_instance_reason is None:
+            yield Problem(
+                ("instances",),
+                "must be at least 2: with 1 nothing stands by, and a drain of its node is an outage; if that is "
+                "acceptable, say why in `single_instance_reason`",
+                1,
+                "CNPG-OPS-002",
+            )
+        if self.instances > 1 and self.single_instance_reason is not None:
+            yield Problem(
+                ("single_instance_reason",), "is read only with `instances: 1`; remove it", risk="CNPG-OPS-002"
+            )
+
+    @rule
     def _superuser_has_a_reason(self) -> Iterator[Problem]:
         if self.superuser_access and self.superuser_reason is None:
             yield Problem(
@@ -241,6 +222,17 @@ class PostgresCluster(Settings):
     def _parameters_are_sound(self) -> Iterator[Problem]:
         found = pg.check(self.parameters, memory_request=self.resources.requests.memory, wal_volume=self.storage.wal)
         yield from (problem.under("parameters") for problem in found)
+
+    @rule
+    def _direct_clients_fit(self) -> Iterator[Problem]:
+        direct = direct_demand(len(self.applications), self.instances)
+        if self.other_connections < direct.total:
+            yield Problem(
+                ("other_connections",),
+                f"must be at least {direct.total}: {direct.explain()}",
+                self.other_connections,
+                "CNPG-PERF-001",
+            )
 
     @rule
     def _connections_fit(self) -> Iterator[Problem]:
@@ -275,6 +267,17 @@ class PostgresCluster(Settings):
                 wrong = None if kind == "pooler" else sql_name_problem(name)
                 if wrong is not None:
                     yield Problem(("applications", application), f"would have the {kind} {name}, which {wrong}")
+
+    @rule
+    def _remote_clients_find_the_authority(self) -> Iterator[Problem]:
+        remote = sorted(name for name, found in self.applications.items() if remote_clients(found.clients))
+        if remote and self.secrets.ca is None:
+            yield Problem(
+                ("secrets", "ca"),
+                f"is missing: {', '.join(remote)} {'has' if len(remote) == 1 else 'have'} clients in other clusters, "
+                "which cannot read the authority's certificate here and could not verify the server",
+                risk="CNPG-SEC-002",
+            )
 
     @rule
     def _backups_can_be_young_enough(self) -> Iterator[Problem]:
@@ -315,6 +318,9 @@ class CnpgSettings(Settings):
     clusters: Annotated[dict[ClusterName, PostgresCluster], Field(min_length=1)] = Field(
         description="The clusters by name"
     )
+    access: Access = Field(
+        default_factory=Access, description="Which groups of people may act here, besides the cluster's administrators"
+    )
 
     RISKS: ClassVar[Mapping[str, str]] = {"namespace": "CNPG-OPS-001"}
 
@@ -327,7 +333,7 @@ class CnpgSettings(Settings):
             for application in cluster.applications:
                 pooler = cluster.names.pooler_of(application)
                 where = ("clusters", name, "names", "pooler")
-                if not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", pooler):
+                if not re.fullmatch(_SERVICE, pooler):
                     yield Problem(
                         where,
                         f"gives {pooler}, which is no Service name (a letter, then letters, digits, `-`; at most 63)",
@@ -337,6 +343,29 @@ class CnpgSettings(Settings):
                     yield Problem(where, f"gives {pooler}, which is taken by {taken[pooler]}", cluster.names.pooler)
 
         yield from each(self.clusters, check)
+        yield from each(self.clusters, lambda name, cluster: self._former(name, cluster, taken))
+
+    def _former(self, name: str, cluster: PostgresCluster, taken: dict[str, str]) -> Iterator[Problem]:
+        """Former names that are served become Services: each is a valid name, of one pooler, and not taken.
+
+        `taken` are the Services here by name, elsewhere by name and namespace; it grows.
+        """
+        if not cluster.names.serve_old_hosts:
+            return
+        where = ("clusters", name, "names", "old_hosts")
+        for application in cluster.applications:
+            for service, namespace in cluster.names.former_services_of(application):
+                host = f"{service}.{namespace}"
+                if not (re.fullmatch(_SERVICE, service) and re.fullmatch(_SERVICE, namespace)):
+                    yield Problem(
+                        where, f"gives {host}, which is no Service and namespace (letters, digits, `-`; at most 63)"
+                    )
+                owner = f"former name of {application} in {name}"
+                holder = taken.setdefault(service if namespace == self.namespace else host, owner)
+                if holder != owner:
+                    yield Problem(
+                        where, f"gives {host}, which is taken by {holder}: it cannot be served", risk="CNPG-OPS-001"
+                    )
 
     @rule
     def _drills_are_elsewhere(self) -> Iterator[Problem]:

@@ -10,21 +10,42 @@ from seawall.operators.versions import dragonfly_combination, image_tag, parse
 
 
 def clients(platform: Platform, dragonfly: DragonflySettings) -> Iterator[Problem]:
-    """Remote clients are in clusters that the mesh knows."""
+    """Who reaches the pods, and whom they reach: clients are known, and the scraper does not live among the data."""
+    yield from _scraper(platform, dragonfly)
 
     def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
-        path = ("dragonfly", "clusters", name, "clients")
-        yield from client_problems(path, cluster.clients, platform, "DFLY-SEC-001")
+        path = ("dragonfly", "clusters", name)
+        yield from client_problems((*path, "clients"), cluster.clients, platform, "DFLY-SEC-001")
+        bucket = cluster.snapshot.bucket if cluster.snapshot else None
+        if bucket and bucket.egress == "fqdn" and platform.cni != "cilium":
+            yield Problem(
+                (*path, "snapshot", "bucket", "egress"),
+                "must be `world` with `cni: generic`, whose policies cannot name a host: every address is open on the "
+                "store's port then, so say why in `egress_reason`",
+                bucket.egress,
+                "DFLY-SEC-001",
+            )
 
     yield from each(dragonfly.clusters, check)
 
 
+def _scraper(platform: Platform, dragonfly: DragonflySettings) -> Iterator[Problem]:
+    if dragonfly.namespace == platform.observability.namespace:
+        yield Problem(
+            ("dragonfly", "namespace"),
+            "must not be platform.observability.namespace: the scraper's pods would stand beside the data",
+            dragonfly.namespace,
+            "DFLY-SEC-001",
+        )
+
+
 def placement(platform: Platform, dragonfly: DragonflySettings) -> Iterator[Problem]:
-    """There is a node for every pod."""
+    """There is a node for every pod that needs one of its own."""
 
     def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
         path = ("dragonfly", "clusters", name, "replicas")
-        yield from node_problems(path, cluster.replicas, platform, "DFLY-TECH-001")
+        if cluster.placement.one_per_node:
+            yield from node_problems(path, cluster.replicas, platform, "DFLY-TECH-001")
 
     yield from each(dragonfly.clusters, check)
 

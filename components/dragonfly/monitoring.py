@@ -1,10 +1,14 @@
 """Scraping and alerts of a Dragonfly instance."""
 
 from seawall.components.dragonfly.args import DragonflyClusterArgs
+from seawall.components.dragonfly.secrets import secret_names
 from seawall.components.fields import quantity_bytes
 from seawall.components.kubernetes.metadata import Manifest
-from seawall.components.kubernetes.monitoring import Alert, pod_monitor, prometheus_rule, secret_sync_alert
+from seawall.components.kubernetes.monitoring import Alert, about, pod_monitor, prometheus_rule, secret_sync_alert
 from seawall.operators.dragonfly import ADMIN_PORT_NAME, METRICS_PATH, SNAPSHOT_VOLUME
+
+QUEUE_HIGH, QUEUE_CRITICAL = 0.7, 0.85
+"""Shares of `maxmemory` at which a queue's alerts fire."""
 
 
 def scrape(args: DragonflyClusterArgs) -> Manifest:
@@ -22,7 +26,14 @@ def scrape(args: DragonflyClusterArgs) -> Manifest:
 
 def rules(args: DragonflyClusterArgs) -> Manifest:
     """The PrometheusRule with the instance's alerts."""
-    return prometheus_rule(args.name, args.namespace, alerts=alerts(args), labels=args.labels)
+    return prometheus_rule(
+        args.name,
+        args.namespace,
+        alerts=alerts(args),
+        alert_labels=about("dragonfly", args.namespace, args.name),
+        runbooks=args.platform.observability.runbooks,
+        labels=args.labels,
+    )
 
 
 def alerts(args: DragonflyClusterArgs) -> list[Alert]:
@@ -33,7 +44,7 @@ def alerts(args: DragonflyClusterArgs) -> list[Alert]:
         *_disk(args),
         *_load(args),
         *_replication(args),
-        secret_sync_alert("DragonflySecretNotSynced", args.namespace, [args.settings.auth_secret.name]),
+        secret_sync_alert("DragonflySecretNotSynced", args.namespace, [*secret_names(args)]),
     ]
 
 
@@ -75,57 +86,69 @@ def _availability(args: DragonflyClusterArgs) -> list[Alert]:
 
 
 def _memory(args: DragonflyClusterArgs) -> list[Alert]:
+    """A cache lives at its limit: for it the pod's own memory says more than the share that data takes.
+
+    A queue evicts nothing and refuses writes at the limit, so its alerts come earlier: there must be time to grow it.
+    """
     mine, where = _series(args), f"{args.namespace}/{args.name}"
     limit = quantity_bytes(args.settings.resources.limits.memory)
     used = f"dragonfly_memory_used_bytes{mine} / dragonfly_memory_max_bytes{mine}"
-    resident = f"dragonfly_used_memory_rss_bytes{mine} / {limit} > 0.95"
+    resident = f"dragonfly_used_memory_rss_bytes{mine} / {limit}"
     evicts = args.settings.evicts
     return [
         Alert(
             name="DragonflyMemoryHigh",
-            # A cache lives at its limit: for it the pod's own memory says more than the share that data takes.
-            expression=f"dragonfly_used_memory_rss_bytes{mine} / {limit} > 0.9" if evicts else f"{used} > 0.8",
+            expression=f"{resident} > 0.9" if evicts else f"{used} > {QUEUE_HIGH}",
             pending="10m",
             severity="warning",
             summary=f"Dragonfly {where}: memory is getting full on {{{{ $labels.pod }}}}",
-            description="The pod is close to its memory limit."
+            description="The pod is close to its memory limit, above which it is killed."
             if evicts
             else "At the limit writes fail: a queue evicts nothing.",
         ),
         Alert(
             name="DragonflyMemoryCritical",
-            expression=resident if evicts else f"{used} > 0.9 or {resident}",
+            expression=f"{resident} > 0.95" if evicts else f"{used} > {QUEUE_CRITICAL} or {resident} > 0.95",
             pending="5m",
             severity="critical",
             summary=f"Dragonfly {where}: memory is full on {{{{ $labels.pod }}}}",
             description="The pod is about to be killed." if evicts else "Writes fail soon, or the pod is killed.",
         ),
+        Alert(
+            name="DragonflyWritesRefused",
+            expression=f"sum by (namespace, app, pod) (increase(dragonfly_oom_errors_total{mine}[5m])) > 0",
+            pending="0m",
+            severity="critical",
+            summary=f"Dragonfly {where}: {{{{ $labels.pod }}}} refuses writes, its memory is full",
+            description="Clients get errors now. A cache that refuses does not evict fast enough; a queue loses new "
+            "jobs unless the client tries again.",
+        ),
     ]
 
 
 def _disk(args: DragonflyClusterArgs) -> list[Alert]:
-    if args.settings.snapshot is None:
+    snapshot = args.settings.snapshot
+    if snapshot is None:
         return []
     mine, where = _series(args), f"{args.namespace}/{args.name}"
     claims = f'{{namespace="{args.namespace}",persistentvolumeclaim=~"{SNAPSHOT_VOLUME}-{args.name}-[0-9]+"}}'
-    return [
-        Alert(
-            name="DragonflyDiskNearFull",
-            expression=f"kubelet_volume_stats_used_bytes{claims} / kubelet_volume_stats_capacity_bytes{claims} > 0.85",
-            pending="15m",
-            severity="warning",
-            summary=f"Dragonfly {where}: volume {{{{ $labels.persistentvolumeclaim }}}} is almost full",
-            description="The next snapshot may not fit, and a restart then starts from the last one that did.",
-        ),
-        Alert(
-            name="DragonflySnapshotFailed",
-            expression=f"increase(dragonfly_failed_backups_total{mine}[6h]) > 0",
-            pending="0m",
-            severity="warning",
-            summary=f"Dragonfly {where}: a snapshot failed on {{{{ $labels.pod }}}}",
-            description="A restart would start from an older snapshot.",
-        ),
-    ]
+    volume = Alert(
+        name="DragonflyDiskNearFull",
+        expression=f"kubelet_volume_stats_used_bytes{claims} / kubelet_volume_stats_capacity_bytes{claims} > 0.85",
+        pending="15m",
+        severity="warning",
+        summary=f"Dragonfly {where}: volume {{{{ $labels.persistentvolumeclaim }}}} is almost full",
+        description="The next snapshot may not fit, and a restart then starts from the last one that did.",
+    )
+    failed = Alert(
+        name="DragonflySnapshotFailed",
+        expression=f"increase(dragonfly_failed_backups_total{mine}[6h]) > 0",
+        pending="0m",
+        severity="warning",
+        summary=f"Dragonfly {where}: a snapshot failed on {{{{ $labels.pod }}}}",
+        description="A restart would start from an older snapshot.",
+    )
+    return [failed] if snapshot.bucket else [volume, failed]
 
 
 def _load(args: DragonflyClusterArgs) -> list[Alert]:
@@ -133,7 +156,9 @@ def _load(args: DragonflyClusterArgs) -> list[Alert]:
     return [
         Alert(
             name="DragonflyCommandRateHigh",
-            expression=f"rate(dragonfly_commands_processed_total{_series(args)}[5m]) > {most}",
+            # One series per listener: the admin port's commands count as well.
+            expression="sum by (namespace, app, pod)"
+            f" (rate(dragonfly_commands_processed_total{_series(args)}[5m])) > {most}",
             pending="15m",
             severity="warning",
             summary=f"Dragonfly {args.namespace}/{args.name}: more than {most} commands a second",
@@ -144,6 +169,7 @@ def _load(args: DragonflyClusterArgs) -> list[Alert]:
 
 def _replication(args: DragonflyClusterArgs) -> list[Alert]:
     mine, where = _series(args), f"{args.namespace}/{args.name}"
+    in_sync = f'{mine[:-1]},replica_state=~"stable_sync|online"}}'
     most = args.settings.alerts.replication_lag_records
     return [
         Alert(
@@ -156,10 +182,15 @@ def _replication(args: DragonflyClusterArgs) -> list[Alert]:
         ),
         Alert(
             name="DragonflyReplicationBroken",
-            expression=f"dragonfly_master_link_status{mine} == 0",
+            # What the master sees, because only Dragonfly 1.39 and newer say it on the replica (master_link_status).
+            # Held against the pods that are up: a missing pod is DragonflyReplicaCountLow. Without any replica in sync
+            # the count is no series, so that a zero stands in for it.
+            expression=f"(count by (namespace, app) (dragonfly_connected_replica_lag_records{in_sync})"
+            f" or max by (namespace, app) (dragonfly_master{mine}) * 0)"
+            f" < count by (namespace, app) (up{mine} == 1) - 1",
             pending="5m",
             severity="critical",
-            summary=f"Dragonfly {where}: {{{{ $labels.pod }}}} has lost its master",
-            description="The replica does not follow: a failover to it would bring old data back.",
+            summary=f"Dragonfly {where}: only {{{{ $value }}}} of the running replicas follow the master",
+            description="A replica that is up does not follow: a failover to it would bring old data back.",
         ),
     ]

@@ -7,26 +7,27 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from seawall.components.base import Problem, Settings, each, rule
+from seawall.components.dragonfly.argument_settings import Argument
+from seawall.components.dragonfly.placement_settings import Placement
+from seawall.components.dragonfly.secret_settings import Acl, AuthSecret, Tls
+from seawall.components.dragonfly.snapshot_settings import Snapshot
 from seawall.components.fields import (
-    ByteQuantity,
     Clients,
     Count,
-    CronFive,
     DnsLabel,
-    DnsName,
     Flag,
     Image,
     OwnNamespace,
-    SecretKey,
     ServiceName,
-    Text,
+    local_clients,
     quantity_bytes,
     quantity_cores,
     remote_clients,
 )
 from seawall.components.platform import Resources
+from seawall.components.probes.settings import LatencyProbe
 from seawall.components.problems import RefusedError
-from seawall.operators.dragonfly import arg_name, forbidden_arg
+from seawall.operators.versions import image_tag
 
 MIB = 1024**2
 BYTES_PER_THREAD = 256 * MIB
@@ -36,29 +37,6 @@ MEMORY_SHARE = 0.8
 LONGEST_NAME = 52
 """The StatefulSet's pods carry the label `controller-revision-hash: <name>-<10 characters>`, at most 63 long."""
 
-OWN_ARGS: Mapping[str, str] = {
-    "maxmemory": "maxmemory_bytes",
-    "proactor_threads": "threads",
-    "cache_mode": "purpose",
-    "dbfilename": "snapshot.file",
-    "default_lua_flags": "flags.default_lua_flags",
-    "cluster_mode": "flags.cluster_mode",
-}
-"""Arguments that have a setting of their own → that setting."""
-
-
-def _argument(value: str) -> str:
-    name = arg_name(value)
-    if not value.startswith("--") or not name:
-        raise RefusedError("must start with `--`, like --hz=100")
-    if reason := forbidden_arg(value):
-        raise RefusedError(f"`--{name}` must not be given: {reason}", risk="DFLY-SEC-001")
-    if name in OWN_ARGS:
-        raise RefusedError(f"`--{name}` has a setting of its own: {OWN_ARGS[name]}")
-    if name == "version_check":
-        raise RefusedError("`--version_check` must not be given: it is off, because nothing may phone home")
-    return value
-
 
 def _name(value: str) -> str:
     if len(value) > LONGEST_NAME:
@@ -66,35 +44,19 @@ def _name(value: str) -> str:
     return value
 
 
-def _file(value: str) -> str:
-    if "/" in value or value.startswith("."):
-        raise RefusedError("must be a file name without folder, like dump")
+def _tagged(value: str) -> str:
+    if image_tag(value) is None:
+        raise RefusedError(
+            "must have a tag, to which a digest may be added (…:v1.34.2@sha256:<digest>): a digest alone does not say "
+            "which version it is, and the version must go with the operator",
+            risk="DFLY-TECH-002",
+        )
     return value
 
 
-Argument = Annotated[Text, AfterValidator(_argument)]
 ClusterName = Annotated[ServiceName, AfterValidator(_name)]
+TaggedImage = Annotated[Image, AfterValidator(_tagged)]
 LuaFlags = Literal["allow-undeclared-keys", "disable-atomicity", "allow-undeclared-keys disable-atomicity"]
-
-
-class Snapshot(Settings):
-    """Snapshots of the data set to a volume of each pod, so that a restart does not start empty."""
-
-    cron: CronFive = Field(description="When to write one: five fields, minute first, in UTC")
-    file: Annotated[Text, AfterValidator(_file)] = Field(
-        default="dump", description="Name of the one snapshot file, which the next one replaces"
-    )
-    size: ByteQuantity = Field(description="Size of each pod's volume")
-    storage_class: DnsName = Field(description="StorageClass of the volumes")
-
-
-class AuthSecret(Settings):
-    """The reference to the password; its value never appears in settings."""
-
-    name: DnsName = Field(description="Name of the Secret, and of the ExternalSecret that fills it")
-    path: Text = Field(description="Entry in the secret store")
-    property: Text = Field(description="Field of the entry that holds the password")
-    key: SecretKey = Field(default="password", description="Key of the Secret that holds the password")
 
 
 class Flags(Settings):
@@ -133,8 +95,12 @@ class DragonflyClusterSettings(Settings):
         description="`cache`: full memory evicts old keys. `queue`: nothing is ever evicted, writes fail instead; for "
         "job queues and sessions"
     )
-    image: Image = Field(description="Image of the data pods, with a tag other than latest or a digest")
-    replicas: Annotated[Count, Field(ge=2)] = Field(description="Pods, the master included; each on a node of its own")
+    image: TaggedImage = Field(
+        description="Image of the data pods, with a tag other than latest, to which a digest may be added"
+    )
+    replicas: Annotated[Count, Field(ge=2)] = Field(
+        description="Pods, the master included; each on a node of its own unless `placement` says otherwise"
+    )
     min_available: Count | None = Field(
         default=None,
         description="Pods that a node drain must leave in sync and ready: below `replicas`, and 2 where there are 3 or "
@@ -149,10 +115,19 @@ class DragonflyClusterSettings(Settings):
         default=None,
         description="Whether full memory evicts; follows from `purpose`, and must agree with it when given",
     )
+    placement: Placement = Field(default=Placement(), description="How the pods are kept apart from each other")
     snapshot: Snapshot | None = Field(
-        default=None, description="Snapshots to a volume; a queue must have them, a cache without starts empty"
+        default=None,
+        description="Snapshots to volumes or a bucket; a queue must have them, a cache without starts empty",
     )
     auth_secret: AuthSecret = Field(description="Reference to the password that clients must give")
+    acl: Acl | None = Field(
+        default=None, description="Users beside `default`; absent: the one password is all there is"
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description="TLS for clients; absent: the client port is plaintext, unless the network itself encrypts",
+    )
     flags: Flags = Field(default=Flags(), description="Behaviour that today's clients rely on")
     args: tuple[Argument, ...] = Field(
         default=(),
@@ -163,6 +138,18 @@ class DragonflyClusterSettings(Settings):
     )
     global_service: GlobalService | None = Field(
         default=None, description="The Service for clients in other clusters; needed when there are any"
+    )
+    aliases: tuple[ServiceName, ...] = Field(
+        default=(),
+        description="Former names of the Service in the same namespace, served until clients have moved; needed where "
+        "`global_service` renames the only one. A Service of such a name that still exists must be removed first",
+    )
+    deletion_protection: Flag | None = Field(
+        default=None,
+        description="Whether the engine refuses to delete the instance. Default: true for a queue, false for a cache",
+    )
+    latency: LatencyProbe | None = Field(
+        default=None, description="What clients on this cluster wait for, measured from the namespace of one of them"
     )
     alerts: Alerts = Field(default=Alerts(), description="Limits of the alerts")
 
@@ -183,6 +170,25 @@ class DragonflyClusterSettings(Settings):
     def proactor_threads(self) -> int:
         """The threads of the process."""
         return self.threads or max(1, int(quantity_cores(self.resources.limits.cpu)))
+
+    @property
+    def protected(self) -> bool:
+        """Whether the instance must outlive a mistake: what a queue loses is lost, what a cache loses comes back."""
+        return self.purpose == "queue" if self.deletion_protection is None else self.deletion_protection
+
+    @property
+    def fetched_secrets(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The Secrets that ExternalSecrets fill: where the settings name each, and its name."""
+        yield ("auth_secret", "name"), self.auth_secret.name
+        if self.acl and self.acl.path:
+            yield ("acl", "secret"), self.acl.secret
+        if self.tls and self.tls.path:
+            yield ("tls", "secret"), self.tls.secret
+        if self.tls and self.tls.client_ca and self.tls.client_ca.path:
+            yield ("tls", "client_ca", "secret"), self.tls.client_ca.secret
+        bucket = self.snapshot.bucket if self.snapshot else None
+        if bucket and bucket.keys and bucket.keys.path:
+            yield ("snapshot", "bucket", "keys", "secret"), bucket.keys.secret
 
     @property
     def evicts(self) -> bool:
@@ -249,6 +255,27 @@ class DragonflyClusterSettings(Settings):
         if self.global_service is None and remote_clients(self.clients):
             yield Problem(("global_service",), "is missing: clients in other clusters find the service by it")
 
+    @rule
+    def _a_client_measures(self) -> Iterator[Problem]:
+        local = local_clients(self.clients)
+        if self.latency is not None and self.latency.namespace not in local:
+            yield Problem(
+                ("latency", "namespace"),
+                f"must be one of the clients on this cluster ({', '.join(local) or 'none'}): nobody else gets in, and "
+                "the numbers are to be a client's",
+                self.latency.namespace,
+                "DFLY-PERF-001",
+            )
+
+    @rule
+    def _the_probe_gets_in(self) -> Iterator[Problem]:
+        if self.latency is not None and self.tls is not None and self.tls.client_ca is not None:
+            yield Problem(
+                ("latency",),
+                "must be absent with `tls.client_ca`: the probe has no certificate of its own and is turned away",
+                risk="DFLY-PERF-001",
+            )
+
 
 class DragonflySettings(Settings):
     """The Dragonfly instances of the stack."""
@@ -259,25 +286,83 @@ class DragonflySettings(Settings):
     )
 
     @rule
-    def _names_are_one_instances(self) -> Iterator[Problem]:
-        """Services and Secrets of the instances share the namespace."""
-        services: dict[str, str] = {}
-        secrets: dict[str, str] = {}
+    def _services_are_one_instances(self) -> Iterator[Problem]:
+        """Services and aliases of all instances share the namespace."""
+        taken: dict[str, str] = {}
 
-        def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
+        def services(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
             service = cluster.global_service.name if cluster.global_service else name
-            other = services.setdefault(service, name)
+            other = taken.setdefault(service, name)
             if other != name:
                 yield Problem(
                     ("clusters", name, "global_service", "name"), f"is already the Service of `{other}`", service
                 )
-            other = secrets.setdefault(cluster.auth_secret.name, name)
+
+        def aliases(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
+            for index, alias in enumerate(cluster.aliases):
+                path = ("clusters", name, "aliases", index)
+                if alias in taken:
+                    yield Problem(path, f"is already a Service of `{taken[alias]}`", alias)
+                elif alias in self.clusters and alias != name:
+                    yield Problem(
+                        path, "must not be the name of another instance: clients would meet the wrong data", alias
+                    )
+                taken.setdefault(alias, name)
+
+        yield from each(self.clusters, services)
+        yield from each(self.clusters, aliases)
+
+    @rule
+    def _secrets_are_one_instances(self) -> Iterator[Problem]:
+        """Secrets of all instances share the namespace, and no two ExternalSecrets may fill the same."""
+        taken: dict[str, str] = {}
+
+        def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
+            for path, secret in cluster.fetched_secrets:
+                here = ".".join((name, *path))
+                other = taken.setdefault(secret, here)
+                if other != here:
+                    yield Problem(
+                        ("clusters", name, *path),
+                        f"is already the Secret of `{other}`: every instance has a password and secrets of its own",
+                        secret,
+                        "DFLY-OPS-002",
+                    )
+
+        yield from each(self.clusters, check)
+
+    @rule
+    def _passwords_are_one_instances(self) -> Iterator[Problem]:
+        """Who knows the cache's password must not know the queue's."""
+        taken: dict[tuple[str, str], str] = {}
+
+        def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
+            secret = cluster.auth_secret
+            other = taken.setdefault((secret.path, secret.property), name)
             if other != name:
                 yield Problem(
-                    ("clusters", name, "auth_secret", "name"),
-                    f"is already the Secret of `{other}`: every instance has a password of its own",
-                    cluster.auth_secret.name,
-                    "DFLY-OPS-002",
+                    ("clusters", name, "auth_secret", "path"),
+                    f"is already the password of `{other}`: every instance has a password of its own",
+                    risk="DFLY-OPS-002",
+                )
+
+        yield from each(self.clusters, check)
+
+    @rule
+    def _snapshots_are_one_instances(self) -> Iterator[Problem]:
+        """Two instances that write the same file destroy each other's snapshots."""
+        taken: dict[tuple[str | None, str], str] = {}
+
+        def check(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
+            bucket = cluster.snapshot.bucket if cluster.snapshot else None
+            if bucket is None:
+                return
+            other = taken.setdefault((bucket.endpoint, bucket.directory), name)
+            if other != name:
+                yield Problem(
+                    ("clusters", name, "snapshot", "bucket", "prefix"),
+                    f"is already where `{other}` writes: every instance has a folder of its own",
+                    bucket.prefix,
                 )
 
         yield from each(self.clusters, check)

@@ -8,7 +8,10 @@ from seawall.components.kubernetes.metadata import Manifest, metadata
 
 API_VERSION = "monitoring.coreos.com/v1"
 RUNBOOKS = "docs/runbooks"
-"""The folder of this repository with one page per alert."""
+"""The folder of this repository with one page per alert; what links name when no address is given."""
+
+Severity = Literal["critical", "warning", "info"]
+"""`critical`: somebody gets up now. `warning`: today. `info`: advisory, nobody is called."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,26 @@ class Alert:
     name: str
     expression: str
     pending: str
-    severity: Literal["critical", "warning", "info"]
+    severity: Severity
     summary: str
     description: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded series: its name (`level:metric:operation`) and the expression whose value it keeps."""
+
+    name: str
+    expression: str
+
+
+def about(service: str, namespace: str, name: str) -> dict[str, str]:
+    """Labels that say which instance of which service an alert is about.
+
+    Many expressions end in a series without labels (`absent`, a sum): without these, two instances' alerts would be one
+    to the alert manager.
+    """
+    return {"data_service": service, "data_target": f"{namespace}/{name}"}
 
 
 def pod_monitor(
@@ -56,41 +76,62 @@ def pod_monitor(
 
 
 def prometheus_rule(
-    name: str, namespace: str, *, alerts: Sequence[Alert], labels: Mapping[str, str] | None = None
+    name: str,
+    namespace: str,
+    *,
+    alerts: Sequence[Alert],
+    recordings: Sequence[Recording] = (),
+    alert_labels: Mapping[str, str] | None = None,
+    runbooks: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A PrometheusRule with one group of alerts, each with a link to its runbook page."""
+    """A PrometheusRule with one group: recorded series first, then alerts, each with a link to its runbook page.
+
+    `alert_labels` go to every alert (see `about`); `runbooks` is the https address that the pages are published at
+    (`platform.observability.runbooks`), None for their place in the repository.
+    """
+    rules = [{"record": it.name, "expr": it.expression} for it in recordings]
+    rules += [_alert(alert, alert_labels or {}, runbooks or RUNBOOKS) for alert in alerts]
     return {
         "apiVersion": API_VERSION,
         "kind": "PrometheusRule",
         "metadata": metadata(name, namespace, labels=labels),
-        "spec": {"groups": [{"name": name, "rules": [_alert(alert) for alert in alerts]}]},
+        "spec": {"groups": [{"name": f"{namespace}.{name}", "rules": rules}]},
     }
 
 
-def _alert(alert: Alert) -> Manifest:
+def _alert(alert: Alert, labels: Mapping[str, str], runbooks: str) -> Manifest:
     return {
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.pending,
-        "labels": {"severity": alert.severity},
+        "labels": {"severity": alert.severity, **labels},
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": f"{RUNBOOKS}/{alert.name}.md",
+            "runbook_url": f"{runbooks}/{alert.name}.md",
         },
     }
 
 
 def secret_sync_alert(name: str, namespace: str, secrets: Sequence[str]) -> Alert:
-    """The alert for ExternalSecrets that do not sync: a wrong path shows here and nowhere else."""
-    matcher = "|".join(sorted(secrets))
+    """The alert for ExternalSecrets that do not sync, or that nobody reports: a wrong path shows here only.
+
+    A scraper that does not keep the exporter's own labels (the operator's chart leaves `honorLabels` off) renames the
+    ExternalSecret's namespace to `exported_namespace`, so both names are asked for.
+    """
+    mine = f'name=~"{"|".join(sorted(secrets))}"'
+    spellings = [f'{label}="{namespace}",{mine}' for label in ("namespace", "exported_namespace")]
+    failing = " or ".join(
+        f'externalsecret_status_condition{{condition="Ready",status="False",{where}}}' for where in spellings
+    )
+    known = " or ".join(f'externalsecret_status_condition{{condition="Ready",{where}}}' for where in spellings)
     return Alert(
         name=name,
-        expression="max by (namespace, name) (externalsecret_status_condition"
-        f'{{condition="Ready",status="False",namespace="{namespace}",name=~"{matcher}"}}) == 1',
+        expression=f"max by (name) ({failing}) == 1 or absent({known})",
         pending="15m",
         severity="warning",
-        summary="ExternalSecret {{ $labels.namespace }}/{{ $labels.name }} does not sync",
-        description="The path in the secret store is wrong, or the store does not answer: a rotated secret does not"
-        " arrive, and a new cluster gets none.",
+        summary=f"A secret of {namespace} does not sync{{{{ with $labels.name }}}}: {{{{ . }}}}{{{{ end }}}}",
+        description="The path in the secret store is wrong, the store does not answer, or the External Secrets operator"
+        " is not scraped: a rotated secret does not arrive, and a new instance gets none.",
     )

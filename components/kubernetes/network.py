@@ -6,7 +6,7 @@ it knows no clusters. Both deny whatever they do not list, in both directions.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
 
@@ -41,21 +41,33 @@ class Entity(Enum):
     """Everything outside the cluster: object stores and token services."""
 
 
-Peer = Pods | Entity
+@dataclass(frozen=True)
+class Hosts:
+    """Hosts outside the cluster, by their exact names; only for egress.
+
+    Cilium learns the addresses from the answers to the pods' own look-ups, so the same pods need `DNS_SEEN`. It never
+    matches pods or Services of the cluster. The generic dialect cannot name hosts: there it is every address.
+    """
+
+    names: tuple[str, ...]
+
+
+Peer = Pods | Entity | Hosts
 
 
 @dataclass(frozen=True)
 class Rule:
     """One allowed kind of connection: who is at the other end, on which ports.
 
-    `udp` are ports for UDP. `get` allows nothing but `GET` of that path over HTTP, where the CNI can tell (Cilium); for
-    the generic dialect the ports are all that can be said.
+    `udp` are ports for UDP. `get` allows nothing but `GET` of that path over HTTP, and `lookups` lets the CNI read the
+    DNS messages on these ports, where it can (Cilium); for the generic dialect the ports are all that can be said.
     """
 
     peers: tuple[Peer, ...]
     tcp: tuple[int, ...] = ()
     udp: tuple[int, ...] = ()
     get: str | None = None
+    lookups: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,18 @@ def client_pods(clients: Mapping[str, tuple[str, ...]]) -> tuple[Pods, ...]:
 DNS = Rule(peers=(Pods("kube-system", {"k8s-app": "kube-dns"}),), tcp=(53,), udp=(53,))
 """Egress to the cluster's name service."""
 
+DNS_SEEN = replace(DNS, lookups=True)
+"""The same, with every look-up read by Cilium, which `Hosts` needs. No name is refused: a resolver asks with the search
+domains of its pod and node first, and a refused answer to one of those ends the search."""
+
 
 def render(policy: Policy, *, cni: Cni, cluster: str) -> Manifest:
     """The policy as an object of the CNI's dialect; `cluster` is the mesh name of the cluster it is for.
 
-    Raises `UserError` when the generic dialect would have to name another cluster.
+    Raises `UserError` when the generic dialect would have to name another cluster, or a host is to come in.
     """
+    for peer in (peer for rule in policy.ingress for peer in rule.peers if isinstance(peer, Hosts)):
+        raise UserError(f"{', '.join(peer.names)}: host names can only be the target of a connection")
     return _cilium(policy, cluster) if cni == "cilium" else _generic(policy)
 
 
@@ -108,21 +126,26 @@ def _cilium(policy: Policy, cluster: str) -> Manifest:
 
 
 def _cilium_rule(rule: Rule, direction: Literal["from", "to"], cluster: str) -> Iterable[Manifest]:
-    """One Cilium rule for the pods and one for the entities: a Cilium rule cannot hold both."""
+    """One Cilium rule each for the pods, the entities and the hosts: a Cilium rule can hold only one of them."""
     ports: Manifest = {
         "ports": [{"port": str(port), "protocol": "TCP"} for port in rule.tcp]
         + [{"port": str(port), "protocol": "UDP"} for port in rule.udp]
     }
     if rule.get is not None:
         ports["rules"] = {"http": [{"method": "GET", "path": rule.get}]}
+    if rule.lookups:
+        ports["rules"] = {"dns": [{"matchPattern": "*"}]}
     pods = [peer for peer in rule.peers if isinstance(peer, Pods)]
     entities = [peer for peer in rule.peers if isinstance(peer, Entity)]
     if pods:
         yield {f"{direction}Endpoints": [_endpoint(peer, cluster) for peer in pods], "toPorts": [ports]}
     if entities:
         named = {f"{direction}Entities": [entity.value for entity in entities]}
-        # The API server's port depends on the platform, and the entity alone says exactly who is meant.
-        yield named if entities == [Entity.API_SERVER] else {**named, "toPorts": [ports]}
+        # Its own port depends on the platform, and the entity alone says exactly who is meant. A webhook's is known.
+        yield named if entities == [Entity.API_SERVER] and not rule.tcp else {**named, "toPorts": [ports]}
+    hosts = [name for peer in rule.peers if isinstance(peer, Hosts) for name in peer.names]
+    if hosts:
+        yield {"toFQDNs": [{"matchName": name} for name in hosts], "toPorts": [ports]}
 
 
 def _endpoint(pods: Pods, cluster: str) -> Manifest:
@@ -161,8 +184,8 @@ def _generic_rule(rule: Rule, direction: Literal["from", "to"]) -> Manifest:
 
 
 def _generic_peer(peer: Peer) -> list[Manifest]:
-    if isinstance(peer, Entity):
-        # A NetworkPolicy cannot name the API server or an object store; their ports are all that can be said.
+    if isinstance(peer, Entity | Hosts):
+        # A NetworkPolicy cannot name the API server or a host; their ports are all that can be said.
         return [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     if peer.cluster is not None:
         raise UserError(f"pods of cluster {peer.cluster} cannot be named with cni: generic; use cni: cilium")

@@ -10,8 +10,11 @@ BACKUP_METHOD = "plugin"
 """What `ScheduledBackup.spec.method` must be; absent, it means the deprecated in-tree `barmanObjectStore`."""
 
 PLUGIN_PORT = 9090
-POD_LABELS = {"app": "barman-cloud"}
-"""Labels of the plugin's own pods, in the operator's namespace."""
+"""gRPC for the operator, with certificates at both ends. Only the pod that leads listens on it."""
+POD_LABELS = {"app.kubernetes.io/name": "plugin-barman-cloud"}
+"""Labels of the plugin's own pods, in the operator's namespace, when its chart made them: the chart's name."""
+MANIFEST_POD_LABELS = {"app": "barman-cloud"}
+"""The same when the project's release manifest made them, which uses no labels of the chart."""
 SIDECAR_CONTAINER = "plugin-barman-cloud"
 """The init container (a native sidecar) that the plugin adds to every instance pod."""
 

@@ -10,6 +10,8 @@ STATUS_PORT = 8000
 """The instance manager's https status; the operator and, for the isolation check, the other instances call it."""
 INSTANCE_METRICS_PORT = 9187
 POOLER_PORT = 5432
+POOLER_PORT_NAME = "pgbouncer"
+"""Of a pooler's container and of its Service."""
 POOLER_METRICS_PORT = 9127
 METRICS_PORT_NAME = "metrics"
 """The container port name of the metrics of instances and of poolers."""
@@ -32,6 +34,13 @@ RELOAD_LABEL = "cnpg.io/reload"
 
 UID = 26
 """User and group of PostgreSQL's images."""
+
+METRICS_ROLE = "cnpg_metrics_exporter"
+"""The role, from operator 1.30 on, that reads metrics in every database that it may connect to; the others are skipped
+in silence. No superuser: it may connect only where PUBLIC or it itself may."""
+
+CA_KEY = "ca.crt"
+"""The key of a Cluster's authority Secret that clients need; `ca.key` beside it is the authority's private key."""
 
 FORBIDDEN_ANNOTATIONS: dict[str, str] = {
     "cnpg.io/validation": "switches the operator's own validation off when it is `disabled`",
@@ -61,6 +70,15 @@ def pooler_labels(pooler: str) -> dict[str, str]:
 def service_names(cluster: str) -> dict[str, str]:
     """The Services of a Cluster by what they lead to: `rw` the primary, `ro` the replicas, `r` any instance."""
     return {access: f"{cluster}-{access}" for access in ("rw", "ro", "r")}
+
+
+def authority_secret(cluster: str) -> str:
+    """The Secret with the authority that signs a Cluster's server certificate (`ca.crt`) and its private key.
+
+    The operator renews it every 90 days by default, seven days early and with the same key, so that a client's copy
+    must be renewed as well.
+    """
+    return f"{cluster}-ca"
 
 
 def budget_names(cluster: str, instances: int, *, enable_pdb: bool | None = None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Facts are those of operator 1.6.1 and Dragonfly 1.34 to 1.39 unless a version is named.
 """
 
+import re
 from collections.abc import Sequence
 
 API_VERSION = "dragonflydb.io/v1alpha1"
@@ -25,27 +26,41 @@ UID = 999
 SNAPSHOT_DIR = "/dragonfly/snapshots"
 SNAPSHOT_VOLUME = "df"
 
+TLS_SECRET_TYPE = "kubernetes.io/tls"  # noqa: S105 (the type of a Secret)
+TLS_CERTIFICATE = "tls.crt"
+TLS_PRIVATE_KEY = "tls.key"
+"""The keys of the Secret in `spec.tlsSecretRef`; the operator passes these two names on and knows no others."""
+
 OPERATOR_NAMESPACE = "dragonfly-operator-system"
 """The namespace of the operator that its own NetworkPolicy admits by default."""
 OPERATOR_POD_LABELS = {"control-plane": "controller-manager"}
 OPERATOR_CHART_LABELS = {"app.kubernetes.io/name": "dragonfly-operator"}
 """What the operator's pods have beside `OPERATOR_POD_LABELS` when its chart made them."""
 OPERATOR_METRICS_PORT = 8080
-"""The operator's own metrics; not a port of the data pods."""
+"""The operator's own metrics, plain; not a port of the data pods."""
+OPERATOR_PROXY_PORT = 8443
+"""The same through kube-rbac-proxy, where the chart puts one before them; 8080 then listens inside the pod only."""
 
 ROLE_LABEL = "role"
 """`master` or `replica`, patched on after start: absent on a new pod, so nothing may select on it but the Service."""
 ROLES = ("master", "replica")
 
 
+COMMON_POD_LABELS = {"app.kubernetes.io/name": "dragonfly", "app.kubernetes.io/part-of": "dragonfly"}
+"""What the pods of every Dragonfly have from birth."""
+
+
 def pod_labels(name: str) -> dict[str, str]:
     """The labels that every pod of the Dragonfly `name` has from birth; also what the operator's own selectors use."""
-    return {"app": name, "app.kubernetes.io/name": "dragonfly", "app.kubernetes.io/part-of": "dragonfly"}
+    return {"app": name, **COMMON_POD_LABELS}
 
 
 FORBIDDEN_ARGS: dict[str, str] = {
     "admin_port": "the operator, replication and every policy expect 9999",
     "admin_nopass": "the operator sets it; replication needs it",
+    "admin_bind": "the operator and the other pods reach the admin port by the pod's address",
+    "bind": "clients reach the pod by its address",
+    "unixsocket": "it would serve clients where no policy sees them",
     "port": "the Service and every policy expect 6379",
     "primary_port_http_enabled": "it would serve HTTP on the client port",
     "requirepass": "a password in plain text; use spec.authentication.passwordFromSecret",
@@ -59,27 +74,30 @@ FORBIDDEN_ARGS: dict[str, str] = {
     "flagfile": "it reads further arguments from a file, which nobody sees here",
     "fromenv": "it reads arguments from the environment, which nobody sees here",
     "tryfromenv": "it reads arguments from the environment, which nobody sees here",
+    "undefok": "it lets misspelt arguments pass unread",
 }
-"""Arguments that belong to the operator or hide others, with the reason. User arguments come after the operator's and
-win."""
+"""Arguments that belong to the operator or hide others, with the reason. User arguments come after most of the
+operator's own, and the last one of a name wins."""
 
-_SWITCHES = ("admin_nopass", "cache_mode", "primary_port_http_enabled", "tls", "version_check")
-"""The arguments among those with a meaning here that are true or false: `--no<name>` turns each off."""
+_SWITCHES = ("cache_mode", "s3_use_https", "s3_sign_payload", "s3_ec2_metadata", "version_check")
+"""The arguments besides the forbidden ones that have a meaning here and are true or false."""
 
 
 def arg_name(arg: str) -> str:
-    """The flag that an argument sets: `--admin_port=1` is `admin_port`, `-nocache_mode` is `cache_mode`."""
-    name = arg.strip().lstrip("-").partition("=")[0].strip()
+    """The flag that an argument sets: `--admin_port=1` is `admin_port`, `-nocache_mode` is `cache_mode`.
+
+    The process reads one dash like two, and `no<name>` as the switch turned off.
+    """
+    name = re.split(r"[=\s]", arg.strip().lstrip("-"), maxsplit=1)[0]
     positive = name.removeprefix("no")
-    return positive if positive in _SWITCHES else name
+    meant = positive in _SWITCHES or positive in FORBIDDEN_ARGS or positive.startswith("tls")
+    return positive if meant else name
 
 
 def forbidden_arg(arg: str) -> str | None:
     """Why a user may not give this argument, None when they may. Every `tls…` argument belongs to the operator."""
     name = arg_name(arg)
-    if name.startswith(("tls", "notls")):
-        return "use spec.tlsSecretRef"
-    return FORBIDDEN_ARGS.get(name)
+    return "use spec.tlsSecretRef" if name.startswith("tls") else FORBIDDEN_ARGS.get(name)
 
 
 def forbidden_args(args: Sequence[str]) -> dict[str, str]:

@@ -201,11 +201,14 @@ def _container(resource: Mapping[str, Any], operator_version: str) -> Manifest:
     if memcached is not None:
         args.append(f"--memcached_port={memcached}")
         ports.append({"name": dragonfly.MEMCACHED_PORT_NAME, "containerPort": memcached, "protocol": "TCP"})
+    if mapping(resource, "spec", "aclFromSecret"):
+        args.append("--aclfile=/var/lib/dragonfly/dragonfly.acl")
     if mapping(resource, "spec", "snapshot"):
         args.append(f"--dir={text(resource, 'spec', 'snapshot', 'dir') or dragonfly.SNAPSHOT_DIR}")
         cron = text(resource, "spec", "snapshot", "cron")
         if cron:
             args.append(f"--snapshot_cron={cron}")
+    args += _tls_args(resource)
     env = [*sequence(resource, "spec", "env"), {"name": "HEALTHCHECK_PORT", "value": str(dragonfly.ADMIN_PORT)}]
     password = mapping(resource, "spec", "authentication").get("passwordFromSecret")
     if password is not None:
@@ -221,6 +224,22 @@ def _container(resource: Mapping[str, Any], operator_version: str) -> Manifest:
     if spec.get("containerSecurityContext") is not None:
         container["securityContext"] = spec["containerSecurityContext"]
     return container
+
+
+def _tls_args(resource: Mapping[str, Any]) -> list[str]:
+    """Server TLS leaves the admin port alone; the clients' authority is passed on whether or not there is TLS."""
+    args = []
+    if mapping(resource, "spec", "tlsSecretRef"):
+        folder = "/etc/dragonfly-tls"
+        args += [
+            "--no_tls_on_admin_port",
+            "--tls",
+            f"--tls_cert_file={folder}/{dragonfly.TLS_CERTIFICATE}",
+            f"--tls_key_file={folder}/{dragonfly.TLS_PRIVATE_KEY}",
+        ]
+    if mapping(resource, "spec", "authentication").get("clientCaCertSecret") is not None:
+        args.append("--tls_ca_cert_file=/etc/dragonfly/tls/ca.crt")
+    return args
 
 
 def _object(resource: Mapping[str, Any], api_version: str, kind: str, spec: Manifest) -> Manifest:

@@ -25,6 +25,8 @@ DRAGONFLY: GroupKind = ("dragonflydb.io", "Dragonfly")
 CLUSTER: GroupKind = ("postgresql.cnpg.io", "Cluster")
 POOLER: GroupKind = ("postgresql.cnpg.io", "Pooler")
 SCHEDULED_BACKUP: GroupKind = ("postgresql.cnpg.io", "ScheduledBackup")
+DATABASE: GroupKind = ("postgresql.cnpg.io", "Database")
+JOB: GroupKind = ("batch", "Job")
 
 
 _MOST_PLACES = 100

@@ -74,6 +74,9 @@ class RunningSandbox(Protocol):
     def ensure_namespaces(self, names: Iterable[str]) -> None:
         """Create these namespaces where they are missing."""
 
+    def make_way(self, names: Iterable[str]) -> None:
+        """Remove those of these namespaces that were made for another stack and hold nothing."""
+
     def ensure_storage_classes(self, names: Iterable[str]) -> None:
         """Create these storage classes where they are missing."""
 
@@ -124,7 +127,7 @@ class Engine:
         self.project, self.stack, self.sandbox, self.console = project, stack, sandbox, console
         self._program = program or project / "__main__.py"
         self._pack = policy_pack or project / "policy" / "pack"
-        self._load_settings = load_settings or settings.load
+        self._load_settings = load_settings or (lambda config: settings.load(config, project))
         self._download, self._wait, self._vendor = download, wait, vendor_plugins
         self._state = sandbox.state
         self._work = layout.work(self._state, stack)
@@ -197,6 +200,7 @@ class Engine:
             pulumi = _pulumi(self.console, download=self._download)
             self.sandbox.start(self.console, download=self._download)
             if self._settings is not None:
+                self.sandbox.make_way(surroundings.made(self._settings))
                 self.sandbox.ensure_namespaces(surroundings.namespaces(self._settings))
                 self.sandbox.ensure_storage_classes(surroundings.storage_classes(self._settings))
             where = self.sandbox.endpoints

@@ -2,7 +2,8 @@
 
 Notes are JSON lines `{"plugin", "kind", "text", "urn"}` appended to the file that `SEAWALL_PLUGIN_NOTES` names, when it
 is set. The kinds are `simulated` (something the vendor's plugin does and a stand-in does not), `warning` (from the API
-server), `unknown` (a preview with stand-in values), `temporary-namespace` and `adopted`.
+server), `unknown` (a preview with stand-in values), `temporary-namespace`, `adopted` and `not-installed` (a Helm
+release that is recorded only).
 """
 
 import contextlib

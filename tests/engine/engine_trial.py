@@ -78,6 +78,9 @@ class PretendedSandbox:
     def ensure_namespaces(self, names: Iterable[str]) -> None:
         raise AssertionError("the trial's settings name none")
 
+    def make_way(self, names: Iterable[str]) -> None:
+        raise AssertionError("the trial's settings name none")
+
     def ensure_storage_classes(self, names: Iterable[str]) -> None:
         raise AssertionError("the trial's settings name none")
 

@@ -92,6 +92,44 @@ def test_a_bucket_setting_lives_through_everything(plugin: PluginHost, bucket: R
     assert setting.refresh() is (type_ == "bucketVersioning:BucketVersioning")  # suspended: S3 knows no other end
 
 
+def test_object_lock_is_turned_on_for_a_bucket_that_is_there_and_its_rule_can_go(
+    plugin: PluginHost, bucket: Resource, s3: Any
+) -> None:
+    said: dict[str, object] = {
+        "bucket": bucket.id,
+        "objectLockEnabled": "Enabled",
+        "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}},
+    }
+    lock = plugin.resource("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", "lock")
+    with pytest.raises(RefusedError, match="Versioning must be 'Enabled'"):
+        lock.create(said)
+    s3.put_bucket_versioning(Bucket=bucket.id, VersioningConfiguration={"Status": "Enabled"})
+    assert lock.create(said).items() >= said.items()
+    assert lock.refresh()
+    assert lock.inputs.values == said
+    assert not lock.diff(said).changed
+    assert bucket.refresh()
+    assert not bucket.diff({"bucket": bucket.id}).changed  # locked now, and still the same bucket
+
+    longer = {**said, "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 40}}}
+    assert lock.diff(longer).paths == {"rule.defaultRetention.days": "UPDATE"}
+    assert not lock.diff(longer).replaces
+    lock.update(longer)
+    with pytest.raises(RefusedError, match="days and years"):
+        lock.check({**said, "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 1, "years": 1}}})
+
+    s3.put_object(Bucket=bucket.id, Key="a", Body=b"1")
+    version = s3.list_object_versions(Bucket=bucket.id)["Versions"][0]["VersionId"]
+    with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=bucket.id, Key="a", VersionId=version)
+    s3.delete_object(Bucket=bucket.id, Key="a", VersionId=version, BypassGovernanceRetention=True)
+    lock.delete()
+    assert not lock.refresh()
+    assert (
+        s3.get_object_lock_configuration(Bucket=bucket.id)["ObjectLockConfiguration"]["ObjectLockEnabled"] == "Enabled"
+    )
+
+
 def test_a_bucket_lives_through_everything(start: Any, s3: Any) -> None:
     plugin = start(defaultTags='{"tags": {"by": "seawall"}}')
     bucket = plugin.resource("aws:s3/bucket:Bucket", "bucket")

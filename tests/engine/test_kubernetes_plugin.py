@@ -71,7 +71,8 @@ def test_it_does_not_start_without_a_sandbox(environment: dict[str, str], reason
 @pytest.mark.parametrize(
     ("type_", "inputs", "reason"),
     [
-        ("kubernetes:helm.sh/v3:Release", {"chart": "x"}, "Helm charts and releases are not installed"),
+        ("kubernetes:helm.sh/v3:Release", {"chart": "x"}, "version must be given"),
+        ("kubernetes:helm.sh/v3:Chart", {"chart": "x"}, "use a Release"),
         ("kubernetes:yaml:ConfigFile", {"file": "x"}, "YAML files are not read"),
         ("kubernetes:kustomize:Directory", {}, "Kustomize folders are not built"),
         ("kubernetes:core/v1:ConfigMapPatch", {"metadata": {"name": "a"}}, "use ConfigMap"),

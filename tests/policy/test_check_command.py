@@ -16,6 +16,7 @@ from seawall.cli.check import app, judge_source
 from seawall.errors import UserError
 from seawall.policy.findings import Severity
 from seawall.policy.report.machine import to_data
+from seawall.policy.rules import load
 
 GOOD = DATA / "CNPG-DATA-001" / "success.daily.yaml"
 BAD = DATA / "CNPG-DATA-001" / "failure.five-fields.yaml"
@@ -43,7 +44,7 @@ def test_a_finding_with_place_decoded_schedule_and_mend() -> None:
     assert "at minute 2 of every hour" in output
     assert '→ Put the seconds in front: "0 0 2 * * *" fires at 02:00:00 every day.' in output
     assert "Not seen, or assumed:" in output
-    assert "1 finding · 3 rules · 1 object in 1 file" in output
+    assert f"1 finding · {len(load())} rules · 1 object in 1 file" in output
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("critical", 0), ("high", 1), ("low", 1), ("never", 0)])

@@ -13,6 +13,7 @@ from pulumi.runtime.proto import analyzer_pb2 as proto
 from recorder import run
 
 from seawall.components.settings import load, read_stack_file
+from seawall.policy import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 Resources = list[proto.AnalyzerResource]
@@ -52,12 +53,25 @@ def sandbox() -> Resources:
     return registered("sandbox")
 
 
+@pytest.fixture(scope="module")
+def apps() -> Resources:
+    return registered("apps")
+
+
 @pytest.mark.parametrize("stack", ["infra", "sandbox"])
 def test_every_rule_judges_it_and_finds_nothing(stack: str, request: pytest.FixtureRequest) -> None:
     resources: Resources = request.getfixturevalue(stack)
     response = servicer(preview=True).AnalyzeStack(proto.AnalyzeStackRequest(resources=resources), None)
     assert [diagnostic.message for diagnostic in response.diagnostics] == []
     assert not response.not_applicable, "every rule has something to judge"
+
+
+def test_the_consumer_side_has_no_data_and_no_finding(apps: Resources) -> None:
+    """Every rule is about Dragonfly or PostgreSQL themselves; each says so instead of passing."""
+    response = servicer(preview=True).AnalyzeStack(proto.AnalyzeStackRequest(resources=apps), None)
+    assert [diagnostic.message for diagnostic in response.diagnostics] == []
+    assert {it.policy_name for it in response.not_applicable} == {rule.id for rule in rules.load()}
+    assert all(it.reason for it in response.not_applicable)
 
 
 def schedule(kind: str, manifest: dict[str, Any]) -> None:
@@ -78,7 +92,7 @@ def _ingress(manifest: dict[str, Any], rule: int) -> dict[str, Any]:
 def dragonfly_policy(change: Callable[[dict[str, Any]], None]) -> Callable[[str, dict[str, Any]], None]:
     def apply(kind: str, manifest: dict[str, Any]) -> None:
         selected = str(manifest.get("spec", {}).get("endpointSelector"))
-        if kind == "CiliumNetworkPolicy" and "dragonfly" in selected:
+        if kind == "CiliumNetworkPolicy" and "app.kubernetes.io/part-of" in selected:  # its pods, not the probe's
             change(manifest)
 
     return apply

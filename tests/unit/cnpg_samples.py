@@ -41,7 +41,7 @@ POSTGRES: dict[str, Any] = {
     "parameters": {"max_connections": "200", "shared_buffers": "256MB"},
     "backup": {"bucket": "backups", "prefix": "main", "schedule": "0 0 2 * * *", "retention": "30d"},
     "validation": {"schedule": "0 3 * * *", "max_backup_age": "26h", "rpo": "10m"},
-    "secrets": {"roles": "db/{app}", "backup_writer": "db/writer", "backup_reader": "db/reader"},
+    "secrets": {"roles": "db/{app}", "backup_writer": "db/writer", "backup_reader": "db/reader", "ca": "db/ca"},
     "applications": {
         "shop": {
             "pool_mode": "transaction",
@@ -59,6 +59,10 @@ POSTGRES: dict[str, Any] = {
         },
     },
 }
+
+
+ALONE: list[tuple[str, Any]] = [("instances", 1), ("single_instance_reason", "a test")]
+"""Changes to a cluster of one instance."""
 
 
 def changed(base: dict[str, Any], *changes: tuple[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.settings import DragonflyClusterSettings
 from seawall.components.operators import DragonflyOperator
@@ -31,6 +33,31 @@ CACHE: dict[str, Any] = {
     "global_service": {"name": "dragonfly-global", "exported_from": "infra"},
 }
 
+ACL: dict[str, Any] = {"secret": "dragonfly-acl", "path": "infra/dragonfly-acl", "property": "users"}
+TLS: dict[str, Any] = {"secret": "dragonfly-tls", "path": "infra/dragonfly-tls"}
+CLIENT_CA: dict[str, Any] = {"secret": "dragonfly-client-ca", "path": "infra/dragonfly-client-ca", "property": "ca"}
+
+BUCKET: dict[str, Any] = {
+    "name": "cache-snapshots",
+    "prefix": "infra/dragonfly",
+    "region": "eu-central-1",
+    "keys": {"secret": "dragonfly-bucket", "path": "infra/dragonfly-bucket"},
+}
+"""A bucket of AWS, reached with an access key."""
+WORLD: dict[str, Any] = {"egress": "world", "egress_reason": "a test"}
+
+
+def bucket_snapshot(**changes: Any) -> dict[str, Any]:
+    """Snapshots to the bucket; keyword arguments replace its settings, `None` removes one."""
+    given = {key: value for key, value in {**BUCKET, **changes}.items() if value is not None}
+    return {"cron": "0 */6 * * *", "bucket": given}
+
+
+BUCKET_SNAPSHOT = bucket_snapshot()
+OWN_BUCKET_SNAPSHOT = bucket_snapshot(endpoint="s3.example.org:9000")
+ROLE_SNAPSHOT = bucket_snapshot(keys=None, role_arn="arn:aws:iam::123456789012:role/cache-snapshots")
+WORLD_SNAPSHOT = bucket_snapshot(**WORLD)
+
 
 def args(
     name: str = "dragonfly", *, platform: dict[str, Any] | None = None, version: str = "1.6.1", **settings: Any
@@ -45,6 +72,16 @@ def args(
         platform=Platform.model_validate({**PLATFORM, **(platform or {})}),
         operator=operator,
     )
+
+
+def problems(**settings: Any) -> list[str]:
+    """What is wrong with a cache with these settings; fails when nothing is."""
+    try:
+        args(**settings)
+    except ValidationError as error:
+        found = [line.get("ctx", {}).get("error") for line in error.errors()]
+        return [str(problem) for inner in found for problem in inner.problems]
+    raise AssertionError(f"{settings} was accepted")
 
 
 def generic(**settings: Any) -> DragonflyClusterArgs:

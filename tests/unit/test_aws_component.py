@@ -14,6 +14,7 @@ from seawall.components.aws.backup_bucket import BackupBucket, BackupBucketArgs
 ALLOWED = {
     "aws:s3/bucket:Bucket",
     "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
@@ -119,11 +120,56 @@ def test_roles_take_the_users_place_with_irsa() -> None:
     assert "role/seawall/backups-writer" in made.inputs("store-key")["policy"]
 
 
-def test_bucket_and_key_are_protected_and_nothing_else(recorded: Recorder) -> None:
-    assert {name for name, request in recorded.requests.items() if request.protect} == {"store-bucket", "store-key"}
-    assert {name for name, request in recorded.requests.items() if request.retainOnDelete} == {
-        "store-bucket",
-        "store-key",
+WALLS = {f"store-{wall}" for wall in ("ownership", "public-access", "versioning", "encryption", "policy", "lifecycle")}
+"""What keeps the bucket safe. Deleting one of these undoes it: versioning is suspended, the policy is gone."""
+
+
+def protected(made: Recorder) -> set[str]:
+    return {name for name, request in made.requests.items() if request.protect}
+
+
+def retained(made: Recorder) -> set[str]:
+    return {name for name, request in made.requests.items() if request.retainOnDelete}
+
+
+def test_bucket_and_key_are_protected_and_their_walls_stay_with_them(recorded: Recorder) -> None:
+    assert protected(recorded) == {"store-bucket", "store-key"}
+    assert retained(recorded) == {"store-bucket", "store-key"} | WALLS
+
+
+def test_a_bucket_that_nobody_will_miss_goes_with_everything() -> None:
+    made = deploy(("buckets.backups", {"deletion_protection": False}))
+    assert protected(made) == retained(made) == set()
+
+
+LOCK = ("buckets.backups", {"object_lock": {"mode": "GOVERNANCE", "days": 14}})
+
+
+def test_a_lock_is_a_rule_beside_the_bucket_so_that_turning_it_on_replaces_nothing(recorded: Recorder) -> None:
+    made = deploy(LOCK)
+    assert set(made.requests) - set(recorded.requests) == {"store-object-lock"}
+    assert made.inputs("store-object-lock") == {
+        "bucket": "backups",
+        "objectLockEnabled": "Enabled",
+        "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 14}},
+    }
+    assert made.inputs("store-bucket") == recorded.inputs("store-bucket")
+    assert retained(made) == retained(recorded) | {"store-object-lock"}
+    assert "store-versioning" in made.needs("store-object-lock")
+
+
+def test_locks_are_lifted_by_the_named_admins_only_and_the_policy_comes_after_the_rule() -> None:
+    made = deploy(LOCK)
+    statement = json.loads(made.inputs("store-policy")["policy"])["Statement"][-1]
+    assert statement["Sid"] == "KeepLocks"
+    assert statement["Condition"] == {
+        "ArnNotEquals": {"aws:PrincipalArn": ["arn:aws:iam::123456789012:role/platform-admin"]}
+    }
+    assert "store-object-lock" in made.needs("store-policy")
+    other = "arn:aws:iam::123456789012:role/locksmith"
+    made = deploy(("buckets.backups", {"object_lock": {"mode": "GOVERNANCE", "days": 14, "admins": [other]}}))
+    assert json.loads(made.inputs("store-policy")["policy"])["Statement"][-1]["Condition"] == {
+        "ArnNotEquals": {"aws:PrincipalArn": [other]}
     }
 
 

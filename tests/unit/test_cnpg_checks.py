@@ -64,6 +64,38 @@ def test_a_backup_has_a_bucket() -> None:
     assert problem.risk == "CNPG-DATA-002"
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("https://minio.storage.svc", "outside this cluster"),
+        ("https://minio.storage.svc.cluster.local:9000", "outside this cluster"),
+        ("https://192.0.2.7:9000", "must be a host name"),
+    ],
+)
+def test_an_endpoint_that_no_rule_of_cilium_could_name_is_refused(endpoint: str, says: str) -> None:
+    given = settings(("backup.endpoint", endpoint), ("backup.encryption", "AES256"))
+    [problem] = cnpg_problems(Platform.model_validate(PLATFORM), given, OPERATORS)
+    assert problem.key == "cnpg.clusters.main.backup.endpoint"
+    assert says in problem.message
+    local = settings(
+        ("backup.endpoint", endpoint),
+        ("backup.encryption", "AES256"),
+        ("applications.shop.clients", {"this": ["shop"]}),
+    )
+    generic = Platform.model_validate({**PLATFORM, "cni": "generic", "peers": []})
+    assert not list(cnpg_problems(generic, local, OPERATORS))
+
+
+def test_an_address_is_reached_where_everything_is() -> None:
+    given = settings(
+        ("backup.endpoint", "https://192.0.2.7:9000"),
+        ("backup.encryption", "AES256"),
+        ("backup.egress", "world"),
+        ("backup.egress_reason", "the store has no name"),
+    )
+    assert not list(cnpg_problems(Platform.model_validate(PLATFORM), given, OPERATORS))
+
+
 def test_credentials_are_of_the_kind_that_the_account_uses() -> None:
     without = settings(("secrets.backup_reader", None))
     [problem] = backup_problems(aws(), without)

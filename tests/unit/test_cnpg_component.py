@@ -58,7 +58,7 @@ def test_every_object_is_a_child_named_after_the_component(recorded: Recorder) -
     assert recorded.of_type(TOKEN) == {"main"}
     children = {name for name in recorded.requests if recorded.parent(name) == "main"}
     assert all(name.startswith("main-") for name in children)
-    per_application = {"secret", "role", "database", "pooler", "budget"}
+    per_application = {"secret", "role", "database", "isolation", "pooler", "budget"}
     assert children == {
         "main-cluster",
         "main-object-store",
@@ -74,6 +74,9 @@ def test_every_object_is_a_child_named_after_the_component(recorded: Recorder) -
         "main-network-common",
         "main-network-instances",
         "main-network-validation",
+        "main-network-isolation",
+        "main-certificates",
+        *(f"main-certificates-{part}" for part in ("account", "ca", "network", "rules", "scrape", "script")),
         "main-network-shop-pooler",
         "main-network-single-sign-on-pooler",
         *(f"main-{kind}-{name}" for kind in per_application for name in ("shop", "single-sign-on")),
@@ -83,6 +86,7 @@ def test_every_object_is_a_child_named_after_the_component(recorded: Recorder) -
 def test_built_in_kinds_are_typed_and_the_rest_custom(recorded: Recorder) -> None:
     types = {name: recorded.requests[name].type for name in recorded.requests}
     assert types["main-validation"] == "kubernetes:batch/v1:CronJob"
+    assert types["main-isolation-shop"] == "kubernetes:batch/v1:Job"
     assert types["main-budget-shop"] == "kubernetes:policy/v1:PodDisruptionBudget"
     assert types["main-cluster"] == "kubernetes:postgresql.cnpg.io/v1:Cluster"
 
@@ -111,16 +115,21 @@ def test_what_lives_in_the_cluster_waits_for_it(recorded: Recorder) -> None:
     for name in ("main-scheduled-backup", "main-role-shop", "main-database-shop", "main-pooler-shop"):
         assert "main-cluster" in recorded.needs(name)
     assert "main-role-shop" in recorded.needs("main-database-shop")
+    assert {"main-database-shop", "main-network-isolation"} <= recorded.needs("main-isolation-shop")
+    assert "main-isolation-shop" not in recorded.needs("main-pooler-shop"), "a Job that fails keeps nobody out"
+    assert {"main-certificates-script", "main-certificates-account", "main-certificates-network"} <= recorded.needs(
+        "main-certificates"
+    )
     assert {"main-validation-script", "main-validation-account", "main-backup-reader"} <= recorded.needs(
         "main-validation"
     )
 
 
 def test_what_holds_data_is_protected_and_the_rest_is_not(recorded: Recorder) -> None:
-    protected = {name for name, request in recorded.requests.items() if request.protect}
-    kept = {name for name, request in recorded.requests.items() if request.retainOnDelete}
-    assert protected == kept
-    assert {name for name in protected if name.startswith("main")} == {
+    mine = {name: request for name, request in recorded.requests.items() if name.startswith("main")}
+    protected = {name for name, request in mine.items() if request.protect}
+    assert protected == {name for name, request in mine.items() if request.retainOnDelete}
+    assert protected == {
         "main-cluster",
         "main-object-store",
         "main-role-shop",
@@ -161,6 +170,29 @@ def test_with_roles_writer_and_reader_are_named_by_service_account() -> None:
     annotations = made.inputs("main-cluster")["spec"]["serviceAccountTemplate"]["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/seawall/backups-writer"}
     assert "main-backup-writer" not in made.requests
+
+
+def test_former_host_names_are_served_only_where_that_is_asked_for() -> None:
+    hosts = ["{app}-pooler.cnpg-system", "{app}-db.old"]
+    silent = deploy(("names.old_hosts", hosts))
+    assert not silent.of_type("kubernetes:core/v1:Service")
+    served = deploy(("names.old_hosts", hosts), ("names.serve_old_hosts", True))
+    made = {name: served.inputs(name) for name in served.of_type("kubernetes:core/v1:Service")}
+    assert set(made) == {
+        "main-old-host-shop-pooler.cnpg-system",
+        "main-old-host-shop-db.old",
+        "main-old-host-single-sign-on-pooler.cnpg-system",
+        "main-old-host-single-sign-on-db.old",
+    }
+    names = served.inputs("main-cluster")["spec"]["certificates"]["serverAltDNSNames"]
+    for manifest in made.values():
+        name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        application = name.removesuffix("-pooler").removesuffix("-db")
+        assert manifest["spec"] == {
+            "type": "ExternalName",
+            "externalName": f"{application}-pooler.databases.svc.cluster.local",
+        }
+        assert {name, f"{name}.{namespace}", f"{name}.{namespace}.svc"} <= set(names)
 
 
 def test_an_own_store_needs_no_aws() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seawall.components.cnpg.application_settings import Application
-from seawall.components.cnpg.connections import demand, pooler_demand
+from seawall.components.cnpg.connections import demand, direct_demand, pooler_demand
 from seawall.components.cnpg.settings import PostgresCluster
 
 TODAY = {
@@ -57,6 +57,27 @@ def test_the_sum_is_held_against_what_the_parameters_say() -> None:
     assert (bare.reserved, bare.limit) == (3, 100)
     assert not bare.fits
     assert demand(cluster.applications, {"reserved_connections": "4"}, 1).reserved == 3 + 4
+
+
+def test_whoever_comes_without_a_pooler_is_counted() -> None:
+    found = direct_demand(applications=4, instances=3)
+    assert found.parts == {
+        "instance manager": 5,
+        "replicas' slots": 2,
+        "SQL Jobs": 4,
+        "certificate probe": 1,
+        "a person": 1,
+    }
+    assert found.total == 13
+    assert direct_demand(applications=1, instances=1).total == 8
+
+
+def test_fewer_other_connections_than_that_are_refused_with_the_numbers() -> None:
+    PostgresCluster.model_validate(changed(POSTGRES, ("other_connections", 11)))
+    with pytest.raises(
+        ValidationError, match=r"must be at least 11: instance manager 5 \+ replicas' slots 2 \+ SQL Jobs 2"
+    ):
+        PostgresCluster.model_validate(changed(POSTGRES, ("other_connections", 10)))
 
 
 def test_the_limit_itself_fits_and_one_less_does_not() -> None:

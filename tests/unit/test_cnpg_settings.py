@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from cnpg_samples import GONE, POSTGRES, changed
+from cnpg_samples import ALONE, GONE, POSTGRES, changed
 from pydantic import ValidationError
 
 from seawall.components.base import Problem, ProblemsError
@@ -73,6 +73,19 @@ HOSTILE: list[tuple[str, Any, str, str, str | None]] = [
     ("image", "ghcr.io/cloudnative-pg/postgresql:latest", "image", "other than latest", None),
     ("image", "ghcr.io/cloudnative-pg/postgresql:bookworm", "image", "PostgreSQL's version", None),
     ("image", f"ghcr.io/cloudnative-pg/postgresql@sha256:{'0' * 64}", "image", "PostgreSQL's version", None),
+    ("instances", 1, "instances", "say why in `single_instance_reason`", "CNPG-OPS-002"),
+    ("single_instance_reason", "cheap", "single_instance_reason", "only with `instances: 1`", "CNPG-OPS-002"),
+    ("backup.egress", "world", "backup.egress", "must be fqdn", "CNPG-SEC-001"),
+    ("backup.egress_reason", "x", "backup.egress_reason", "only with `egress: world`", "CNPG-SEC-001"),
+    ("secrets.ca", GONE, "secrets.ca", "shop has clients in other clusters", "CNPG-SEC-002"),
+    ("names", {"serve_old_hosts": True}, "names.serve_old_hosts", "`old_hosts` names none", "CNPG-OPS-001"),
+    ("names", {"old_hosts": ["a.b", "a.b"]}, "names.old_hosts[1]", "twice", None),
+    ("applications.shop.client_changes", ["a", "a"], "applications.shop.client_changes[1]", "twice", None),
+    ("other_connections", 3, "other_connections", "must be at least 11", "CNPG-PERF-001"),
+    ("parameters.ssl_max_protocol_version", "TLSv1.2", "parameters.ssl_max_protocol_version", "start", "CNPG-SEC-002"),
+    ("parameters.ssl_max_protocol_version", "TLSv1.1", "parameters.ssl_max_protocol_version", "broken", "CNPG-SEC-002"),
+    ("parameters.ssl_min_protocol_version", "1.3", "parameters.ssl_min_protocol_version", "TLSv1.2 or", "CNPG-SEC-002"),
+    ("certificates.schedule", "0 0 * * * *", "certificates.schedule", "five fields", "CNPG-SEC-002"),
     ("instances", 0, "instances", "at least 1", None),
     ("instances", 2.5, "instances", "whole number", None),
     ("instances", True, "instances", "must be a number", None),
@@ -157,7 +170,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 
 def test_synchronous_replication_is_refused_with_one_instance_and_on_by_default_with_more() -> None:
-    alone = changed(POSTGRES, ("instances", 1))
+    alone = changed(POSTGRES, *ALONE)
     assert PostgresCluster.model_validate(alone).replication is None
     [problem] = problems(PostgresCluster, changed(alone, ("synchronous", {"method": "any"})))
     assert problem.key == "synchronous.number"
@@ -189,6 +202,20 @@ def test_a_weakening_is_accepted_with_its_reason() -> None:
         ({"main": {"names": {"pooler": "main-{app}"}, "applications.rw": "shop"}}, "main.names.pooler", "main-rw"),
         ({"main": {"restore_drill": {"namespace": "databases", "schedule": "0 4 * * 0", "max_age": "8d"}}},
          "clusters.main.restore_drill.namespace", "another namespace"),
+        ({"main": {"names": {"old_hosts": ["db.old"], "serve_old_hosts": True}}},
+         "clusters.main.names.old_hosts", "gives db.old, which is taken by former name of shop in main"),
+        ({"main": {"names": {"old_hosts": ["{app}-pooler.databases"], "serve_old_hosts": True}}},
+         "clusters.main.names.old_hosts", "taken by pooler of shop in main"),
+        ({"main": {"names": {"old_hosts": ["main-rw.databases"], "serve_old_hosts": True}}},
+         "clusters.main.names.old_hosts", "taken by cluster main"),
+        ({"main": {"names": {"old_hosts": ["{app}-x.-old"], "serve_old_hosts": True}}},
+         "clusters.main.names.old_hosts", "no Service and namespace"),
+        ({"main": {"names": {"old_hosts": [f"{{app}}-{'x' * 60}.old"], "serve_old_hosts": True}}},
+         "clusters.main.names.old_hosts", "no Service and namespace"),
+        ({"main": {"names": {"old_hosts": ["{app}.old"], "serve_old_hosts": True}},
+          "other": {"backup.prefix": "other", "names": {"pooler": "other-{app}", "old_hosts": ["{app}.old"],
+                                                        "serve_old_hosts": True}}},
+         "clusters.other.names.old_hosts", "taken by former name of shop in main"),
         ({"a" * 41: {}}, "a" * 41, "at most 40"),
         ({"9lives": {}}, "9lives", "a letter"),
         ({}, "clusters", "at least 1"),
@@ -206,6 +233,34 @@ def test_clusters_do_not_meet(clusters: dict[str, dict[str, Any]], where: str, s
     assert [problem for problem in found if where in problem.key and says in problem.message], "\n".join(
         map(str, found)
     )
+
+
+def test_a_former_name_in_the_same_namespace_is_served_when_it_is_free() -> None:
+    names = {"old_hosts": ["{app}-db.databases"], "serve_old_hosts": True}
+    given = {"namespace": "databases", "clusters": {"main": changed(POSTGRES, ("names", names))}}
+    assert CnpgSettings.model_validate(given).clusters["main"].names.serve_old_hosts is True
+
+
+def test_an_image_may_add_a_digest_to_its_tag() -> None:
+    image = f"ghcr.io/cloudnative-pg/postgresql:16.8@sha256:{'0' * 64}"
+    assert PostgresCluster.model_validate(changed(POSTGRES, ("image", image))).image == image
+
+
+@pytest.mark.parametrize(
+    ("access", "where", "says"),
+    [
+        ({"admins": ["system:authenticated"]}, "access.admins[0]", "Kubernetes' own"),
+        ({"viewers": ["system:serviceaccounts"]}, "access.viewers[0]", "Kubernetes' own"),
+        ({"admins": [""]}, "access.admins[0]", "must be text"),
+        ({"admins": ["a", "a"]}, "access.admins[1]", "twice"),
+        ({"admins": ["a"], "viewers": ["b", "a"]}, "access.viewers[1]", "admins already"),
+        ({"admins": "a"}, "access.admins", "must be a list"),
+        ({"owners": ["a"]}, "access.owners", "unknown key"),
+    ],
+)
+def test_access_is_for_groups_of_people(access: dict[str, Any], where: str, says: str) -> None:
+    found = problems(CnpgSettings, {"namespace": "databases", "clusters": {"main": POSTGRES}, "access": access})
+    assert [problem for problem in found if problem.key == where and says in problem.message], found
 
 
 def test_no_secret_is_shown() -> None:

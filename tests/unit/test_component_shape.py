@@ -29,7 +29,7 @@ def constructor(name: str) -> ast.FunctionDef:
 
 
 def test_the_components_are_found() -> None:
-    assert {"DragonflyCluster", "CnpgSharedCluster", "BackupBucket", "OperatorBudgets"} <= COMPONENTS.keys()
+    assert {"DragonflyCluster", "CnpgSharedCluster", "BackupBucket", "Operators"} <= COMPONENTS.keys()
 
 
 @pytest.mark.parametrize("name", components.__all__)

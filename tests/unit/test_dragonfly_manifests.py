@@ -4,10 +4,20 @@ import json
 from typing import Any
 
 import pytest
-from dragonfly_samples import args, generic
-from schemas import validate
+from dragonfly_samples import (
+    ACL,
+    BUCKET_SNAPSHOT,
+    CLIENT_CA,
+    OWN_BUCKET_SNAPSHOT,
+    ROLE_SNAPSHOT,
+    TLS,
+    WORLD_SNAPSHOT,
+    args,
+    generic,
+)
+from schemas import has_crd, validate
 
-from seawall.components.dragonfly import manifests, monitoring, network
+from seawall.components.dragonfly import manifests, monitoring, network, secrets
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.errors import UserError
 from seawall.operators import annotations
@@ -20,13 +30,26 @@ VARIANTS = {
     "zones": lambda: args(platform={"nodes": {"count": 4, "zones": ["a", "b", "c"]}}),
     "flags": lambda: args(flags={"default_lua_flags": "allow-undeclared-keys", "cluster_mode": "emulated"}),
     "generic": generic,
+    "preferred": lambda: args(placement={"strategy": "preferred_anti_affinity", "reason": "a test"}, replicas=5),
+    "topology spread": lambda: args(placement={"strategy": "topology_spread", "reason": "a test"}),
+    "aliases": lambda: args(aliases=["dragonfly", "redis"]),
+    "secrets": lambda: args(acl=ACL, tls={**TLS, "client_ca": CLIENT_CA}),
+    "existing secrets": lambda: args(
+        acl={"secret": "acl", "default_user_has_password": True},
+        tls={"secret": "tls", "client_ca": {"secret": "authority"}},
+    ),
+    "bucket": lambda: args(snapshot=BUCKET_SNAPSHOT),
+    "bucket of one's own": lambda: args(snapshot=OWN_BUCKET_SNAPSHOT),
+    "bucket by role": lambda: args(snapshot=ROLE_SNAPSHOT),
+    "bucket, generic": lambda: generic(snapshot=WORLD_SNAPSHOT),
 }
 
 
 def objects(made: DragonflyClusterArgs) -> list[dict[str, Any]]:
     return [
         manifests.dragonfly(made),
-        manifests.auth(made),
+        *secrets.external_secrets(made).values(),
+        *manifests.aliases(made).values(),
         network.network_policy(made),
         monitoring.scrape(made),
         monitoring.rules(made),
@@ -36,7 +59,7 @@ def objects(made: DragonflyClusterArgs) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_object_fits_its_crd(variant: str) -> None:
     for manifest in objects(VARIANTS[variant]()):
-        if manifest["kind"] != "NetworkPolicy":
+        if has_crd(manifest):
             validate(manifest)
 
 
@@ -63,24 +86,6 @@ def test_the_operators_own_policy_is_off() -> None:
 def test_an_operator_that_cannot_take_the_budget_is_refused(version: str) -> None:
     with pytest.raises(UserError, match=version):
         manifests.dragonfly(args(version=version))
-
-
-def test_no_two_pods_share_a_node() -> None:
-    spec = manifests.dragonfly(args())["spec"]
-    assert spec["affinity"] == {
-        "podAntiAffinity": {
-            "requiredDuringSchedulingIgnoredDuringExecution": [
-                {"labelSelector": {"matchLabels": {"app": "dragonfly"}}, "topologyKey": "kubernetes.io/hostname"}
-            ]
-        }
-    }
-    assert "topologySpreadConstraints" not in spec
-
-
-def test_zones_are_spread_over_only_where_there_are_zones() -> None:
-    [spread] = manifests.dragonfly(VARIANTS["zones"]())["spec"]["topologySpreadConstraints"]
-    assert spread["topologyKey"] == "topology.kubernetes.io/zone"
-    assert spread["labelSelector"] == {"matchLabels": {"app": "dragonfly"}}
 
 
 def test_the_pods_are_hardened() -> None:
@@ -133,25 +138,6 @@ def test_threads_follow_the_cpu_limit() -> None:
     resources = {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"cpu": "500m", "memory": "2Gi"}}
     assert "--proactor_threads=1" in manifests.arguments(args(resources=resources))
     assert "--proactor_threads=1" in manifests.arguments(args(threads=1))
-
-
-def test_the_password_comes_from_the_secret_that_external_secrets_fills() -> None:
-    made = args()
-    reference = manifests.dragonfly(made)["spec"]["authentication"]["passwordFromSecret"]
-    spec = manifests.auth(made)["spec"]
-    assert reference == {"name": spec["target"]["name"], "key": spec["data"][0]["secretKey"]}
-    assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "onepassword"}
-    assert spec["data"][0]["remoteRef"] == {"key": "infra/dragonfly", "property": "password"}
-    assert spec["target"]["creationPolicy"] == "Owner"
-    assert spec["target"]["deletionPolicy"] == "Retain"
-
-
-def test_snapshots_go_to_a_claim() -> None:
-    snapshot = manifests.dragonfly(args())["spec"]["snapshot"]
-    assert snapshot["cron"] == "0 */6 * * *"
-    claim = snapshot["persistentVolumeClaimSpec"]
-    assert claim["storageClassName"] == "local"
-    assert claim["resources"] == {"requests": {"storage": "10Gi"}}
 
 
 def test_the_service_is_global_where_other_clusters_use_it() -> None:

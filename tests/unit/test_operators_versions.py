@@ -53,6 +53,22 @@ def test_the_platforms_own_combination_is_in_the_table() -> None:
     assert database.postgresql_first <= major[0] <= database.postgresql_last
 
 
+def test_every_plugin_that_goes_with_an_operator_has_a_row_that_says_what_installs_it() -> None:
+    known = {row.version for row in versions.BARMAN_PLUGINS}
+    assert known == {plugin for row in versions.CNPG_COMBINATIONS for plugin in row.plugins}
+    ours = versions.barman_plugin(f"v{versions.BARMAN_PLUGIN}")
+    assert ours is not None
+    assert (ours.version, ours.chart) == ("0.14.0", "0.7.0")
+    assert versions.barman_plugin("0.12.0") is None
+    assert all(row.basis for row in versions.BARMAN_PLUGINS)
+
+
+def test_operator_and_crd_are_of_one_version() -> None:
+    rows = [*versions.DRAGONFLY_COMBINATIONS, *versions.CNPG_COMBINATIONS]
+    assert rows
+    assert all(row.crd == row.operator for row in rows)
+
+
 @pytest.mark.parametrize(
     ("image", "tag"),
     [

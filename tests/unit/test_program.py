@@ -1,12 +1,14 @@
-"""The program as the engine runs it: both stacks, with the SDK's mocks in the place of engine and providers."""
+"""The program as the engine runs it: every stack, with the SDK's mocks in the place of engine and providers."""
 
 import json
 import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from recorder import Recorder, run
 from schemas import has_crd, validate
 from stack_samples import CHECKOUT, changed
@@ -14,7 +16,9 @@ from stack_samples import CHECKOUT, changed
 from seawall.operators.annotations import MANAGED_BY, MANAGED_BY_LABEL
 
 PROGRAM = CHECKOUT / "__main__.py"
-STACKS = ("infra", "sandbox")
+STACKS = ("infra", "apps", "sandbox")
+PRODUCERS = ("infra", "sandbox")
+RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def engine_config(config: dict[str, Any]) -> dict[str, str]:
@@ -22,8 +26,8 @@ def engine_config(config: dict[str, Any]) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
 
 
-def program() -> None:
-    runpy.run_path(str(PROGRAM), run_name="__main__")
+def program(file: Path = PROGRAM) -> None:
+    runpy.run_path(str(file), run_name="__main__")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +43,11 @@ def recorded() -> Callable[[str], Recorder]:
 
 
 def manifests(recorder: Recorder) -> dict[str, dict[str, Any]]:
+    """The objects; what a chart makes is not among them."""
     return {
         name: recorder.inputs(name)
         for name, request in recorder.requests.items()
-        if request.type.startswith("kubernetes:")
+        if request.type.startswith("kubernetes:") and request.type != RELEASE
     }
 
 
@@ -55,13 +60,24 @@ def test_every_resource_goes_through_an_explicit_provider(stack: str, recorded: 
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_providers_name_one_context_and_one_account(stack: str, recorded: Callable[[str], Recorder]) -> None:
+def test_the_provider_names_one_context(stack: str, recorded: Callable[[str], Recorder]) -> None:
     recorder = recorded(stack)
     assert recorder.of_type("pulumi:providers:kubernetes") == {"kubernetes"}
-    assert recorder.of_type("pulumi:providers:aws") == {"aws"}
-    kubernetes, aws = recorder.inputs("kubernetes"), recorder.inputs("aws")
-    assert kubernetes["context"] == {"infra": "infra", "sandbox": "seawall-sandbox"}[stack]
+    kubernetes = recorder.inputs("kubernetes")
+    assert kubernetes["context"] == {"infra": "infra", "apps": "apps", "sandbox": "seawall-sandbox"}[stack]
     assert json.loads(kubernetes["enableServerSideApply"]) is True
+
+
+def test_a_stack_without_backups_has_no_account(recorded: Callable[[str], Recorder]) -> None:
+    assert recorded("apps").of_type("pulumi:providers:aws") == set()
+    assert not any(request.type.startswith("aws:") for request in recorded("apps").requests.values())
+
+
+@pytest.mark.parametrize("stack", PRODUCERS)
+def test_the_provider_names_one_account(stack: str, recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded(stack)
+    assert recorder.of_type("pulumi:providers:aws") == {"aws"}
+    aws = recorder.inputs("aws")
     assert json.loads(aws["allowedAccountIds"]) == ["123456789012"]
     assert aws["region"] == "eu-central-1"
 
@@ -94,6 +110,16 @@ def whole_numbers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def waits_for(recorder: Recorder, name: str) -> set[str]:
+    """Everything that must be there before a resource, directly or through others."""
+    found: set[str] = set()
+    left = recorder.needs(name)
+    while left:
+        found |= left
+        left = {other for one in left for other in recorder.needs(one)} - found
+    return found
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_namespaces_are_made_once_restricted_and_first(stack: str, recorded: Callable[[str], Recorder]) -> None:
     recorder = recorded(stack)
@@ -107,7 +133,7 @@ def test_namespaces_are_made_once_restricted_and_first(stack: str, recorded: Cal
     for name, manifest in made.items():
         namespace = manifest["metadata"].get("namespace")
         if namespace in namespaces:
-            assert namespaces[namespace] in recorder.needs(name), f"{name} does not wait for its namespace"
+            assert namespaces[namespace] in waits_for(recorder, name), f"{name} does not wait for its namespace"
 
 
 def test_infra_has_what_the_input_asks_for(recorded: Callable[[str], Recorder]) -> None:
@@ -118,8 +144,10 @@ def test_infra_has_what_the_input_asks_for(recorded: Callable[[str], Recorder]) 
     assert recorder.of_type("seawall:data:BackupBucket") == {"monosense-cnpg"}
     assert {name for kind, name in kinds if kind == "Namespace"} == {
         "dragonfly-system",
+        "dragonfly-operator-system",
         "databases",
         "databases-drill",
+        "cnpg-system",
     }
     assert {name for kind, name in kinds if kind == "Pooler"} == {
         "harbor-pooler",
@@ -128,6 +156,59 @@ def test_infra_has_what_the_input_asks_for(recorded: Callable[[str], Recorder]) 
         "keycloak-pooler",
     }
     assert not any(kind == "NetworkPolicy" for kind, _ in kinds), "the dialect follows the CNI"
+
+
+def test_apps_has_the_consumer_side_and_nothing_that_holds_data(recorded: Callable[[str], Recorder]) -> None:
+    recorder = recorded("apps")
+    kinds = {m["kind"] for m in manifests(recorder).values()}
+    assert recorder.of_type("seawall:data:SharedServiceConsumer") == {"consumer-infra"}
+    components = {request.type for request in recorder.requests.values() if not request.custom}
+    assert components == {"seawall:data:SharedServiceConsumer"}, "no operator, no data"
+    assert kinds == {
+        "Namespace",
+        "Service",
+        "CiliumNetworkPolicy",
+        "ExternalSecret",
+        "PrometheusRule",
+        "PodMonitor",
+        "ConfigMap",
+        "ServiceAccount",
+        "CronJob",
+    }
+    made = {m["metadata"]["name"] for m in manifests(recorder).values() if m["kind"] == "Namespace"}
+    assert made == {"dragonfly-system", "databases"}, "the applications' namespaces are theirs"
+
+
+def exports(monkeypatch: pytest.MonkeyPatch, stack: str) -> dict[str, Any]:
+    """What a stack exports. The SDK's mocks have one stack for all programs, and register its outputs once."""
+    found: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", found.__setitem__)
+    run(program, config=engine_config(changed(stack=stack)), stack=stack)
+    return found
+
+
+def test_the_exports_are_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
+    infra, apps = exports(monkeypatch, "infra"), exports(monkeypatch, "apps")
+    assert infra.keys() == {"dragonfly", "postgres", "backups"}
+    assert apps.keys() == {"consumers"}
+    there = [it for cache in infra["dragonfly"].values() for it in cache["connections"]]
+    there += [it for cluster in infra["postgres"].values() for app in cluster.values() for it in app["connections"]]
+    assert [it for it in there if it["cluster"] == "apps"] == apps["consumers"], "both sides say the same"
+
+
+def test_one_stack_can_make_services_and_consume_others(tmp_path: Path) -> None:
+    """As `infra`, when it uses the services of `sandbox` as well."""
+    mixed = changed(("platform.peers", ["apps", "sandbox"]), ("consumers", {"producer": "sandbox"}))
+    sandbox = changed(("platform.peers", ["sandbox-apps", "infra"]), stack="sandbox")
+    cache = sandbox["seawall:dragonfly"]["clusters"]["cache"]
+    cache["clients"] = {"this": ["sandbox-shop"], "infra": ["harbor"]}
+    (tmp_path / "__main__.py").write_text(PROGRAM.read_text())
+    (tmp_path / "Pulumi.sandbox.yaml").write_text(yaml.safe_dump({"config": sandbox}))
+    found = run(lambda: program(tmp_path / "__main__.py"), config=engine_config(mixed), stack="infra")
+    assert found.of_type("seawall:data:DragonflyCluster") == {"dragonfly", "dragonfly-queue"}
+    [consumer] = found.of_type("seawall:data:SharedServiceConsumer")
+    assert found.inputs(f"{consumer}-service-sandbox-dragonfly-cache-global")["kind"] == "Service"
+    assert "namespace-sandbox-dragonfly" in found.requests
 
 
 def test_sandbox_can_be_destroyed_and_infra_keeps_its_data(recorded: Callable[[str], Recorder]) -> None:

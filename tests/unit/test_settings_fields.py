@@ -39,6 +39,19 @@ ACCEPTED: list[tuple[Any, Any]] = [
     (fields.Image, "localhost:5000/n:1"),
     (fields.Image, "ghcr.io/o/n@sha256:" + "a" * 64),
     (fields.Clients, {"this": ["a"], "peer": []}),
+    (fields.Clients, {"this": ["default", "kube-apps"]}),
+    (fields.Count, "+3"),
+    (fields.Count, "3.00"),
+    (fields.ByteQuantity, 1073741824.0),
+    (fields.ByteQuantity, "7Ei"),
+    (fields.CpuQuantity, 0.001),
+    (fields.CpuQuantity, "1024"),
+    (fields.Duration, "3650d"),
+    (fields.LabelKey, "a" * 63),
+    (fields.LabelKey, "a" * 253 + "/" + "b" * 63),
+    (fields.PodLabelKey, "app.kubernetes.io/name"),
+    (fields.PodLabelKey, "k8s-app"),
+    (fields.HttpsAddress, "https://docs.example.org:8443/a/b_c.d"),
 ]
 
 REFUSED: list[tuple[Any, Any]] = [
@@ -76,6 +89,43 @@ REFUSED: list[tuple[Any, Any]] = [
     (fields.Image, "ghcr.io/O/n:1"),
     (fields.Clients, {"this": []}),
     (fields.Clients, {"": ["a"]}),
+    # units and numbers that nobody means
+    *(
+        (fields.Count, value)
+        for value in ("512MB", "3 ", " 3", "1_000", "3.5", "0x10", "1e3", "", "\u0663", "9" * 5000)
+    ),
+    *((fields.Count, value) for value in (float("inf"), 1e309, 10**4000, -3, "-3", [3], {})),
+    *((fields.Flag, value) for value in ("True", "yes", "1", "", None, [], {}, 1.0)),
+    *(
+        (fields.ByteQuantity, value)
+        for value in ("512MB", "2gb", "512mi", "1GiB", "1 Gi", "0x1Gi", "1,5Gi", "NaN", "inf")
+    ),
+    *((fields.ByteQuantity, value) for value in ("9" * 5000 + "Gi", "9Ei", "8Ei", 2**63, 10**4000, 1e309, True, None)),
+    *((fields.ByteQuantity, value) for value in (-(2**30), "\u0665Gi", "1e309", "5000000000m", float("nan"))),
+    *((fields.CpuQuantity, value) for value in ("1e3", "-1", "NaN", "2c", "0.0001", "0.5m", "1.0005", 1e-7, 10**4000)),
+    *((fields.CpuQuantity, value) for value in ("500M", "500 m", float("nan"), float("inf"), -0.5, "9" * 5000 + "m")),
+    *((fields.Duration, value) for value in ("30", "1h30m", "-5m", "1.5h", "10 m", "5M", "1w", "PT5M", "inf", "", 30)),
+    *((fields.Duration, value) for value in ("9" * 30 + "s", "3651d", "9" * 5000 + "s", "\u0663m")),
+    (fields.CronFive, "* * * * *" + " " * 300),
+    (fields.CronFive, "\u0663 * * * *"),
+    (fields.Image, "ghcr.io/" + "a" * 600 + ":1"),
+    (fields.LabelKey, "a" * 64),
+    (fields.LabelKey, "a" * 254 + "/b"),
+    *(
+        (fields.HttpsAddress, value)
+        for value in ("http://a.b", "https://", "https://a/", "https://u:p@a", "https://a?b=c")
+    ),
+    *(
+        (fields.HttpsAddress, value)
+        for value in ("https://a b", "https://a#b", "//a", "https://A", "https://a\n", "x" * 2000)
+    ),
+    *(
+        (fields.PodLabelKey, f"{prefix}app")
+        for prefix in ("io.cilium.k8s.policy.", "io.kubernetes.pod.", "k8s:", "any:")
+    ),
+    (fields.PodLabelKey, "reserved:host"),
+    *((fields.Clients, {"this": [name]}) for name in ("kube-system", "kube-public", "kube-node-lease")),
+    (fields.Clients, {"peer": ["kube-system"]}),
 ]
 
 
@@ -172,7 +222,46 @@ def test_a_rule_reports_what_it_found_before_it_came_to_a_refused_field() -> Non
     with pytest.raises(ValidationError) as caught:
         Pair.model_validate({"left": 2, "right": "x"})
     found = {str(problem) for problem in caught.value.errors()[0]["ctx"]["error"].problems}
-    assert found == {"right = 'x': must be a whole number", "left = 2: must be 1"}
+    assert found == {"right = 'x': must be a whole number in digits, without a unit", "left = 2: must be 1"}
+
+
+def test_a_rule_that_asks_for_a_refused_entry_is_not_told_that_it_was_never_said() -> None:
+    class Table(Settings):
+        entries: dict[str, fields.Count]
+        limits: dict[fields.DnsLabel, Inner]
+
+        @rule
+        def _default(self) -> Any:
+            yield Problem(("entries", "b"), f"is {self.entries['b']}")
+            yield Problem(("entries", "c"), f"is {self.entries.get('c', 1)}")
+            yield Problem(("entries", "a"), f"is {self.entries.get('a', 1)}")
+
+        @rule
+        def _said(self) -> Any:
+            if "a" not in self.entries:
+                yield Problem(("entries", "a"), "is missing")
+
+        @rule
+        def _names(self) -> Any:
+            yield from (Problem(("limits", name), "is used") for name in self.limits)
+
+    with pytest.raises(ValidationError) as caught:
+        whole = {"low": 1, "high": 2}
+        Table.model_validate(
+            {"entries": {"a": "x", "b": 2}, "limits": {"Bad Key": whole, "bad_value": {}, "good": whole}}
+        )
+    found = {str(problem) for problem in caught.value.errors()[0]["ctx"]["error"].problems}
+    assert {it for it in found if it.startswith("entries")} == {
+        "entries.a = 'x': must be a whole number in digits, without a unit",
+        "entries.b: is 2",
+        "entries.c: is 1",
+    }
+    assert {it for it in found if it.endswith("is used")} == {"limits.good: is used"}
+
+
+def test_what_is_no_mapping_at_all_leaves_nothing_to_judge() -> None:
+    assert problems({"most": {"secure": "x"}, "inners": {}}) == {"most"}
+    assert problems({"most": 3, "inners": {"a": 1}}) == {"inners.a"}
 
 
 def test_a_missing_attribute_that_is_no_field_is_still_an_error() -> None:
@@ -201,8 +290,16 @@ def test_a_problem_reads_like_a_key_a_value_and_what_is_allowed() -> None:
         (True, (), "true"),
         (None, (), "null"),
         ("x", (), "'x'"),
-        ("x" * 200, (), "'" + "x" * 78 + "…"),
+        ("x" * 200, (), "'" + "x" * 62 + "…"),
+        ("a\x1b[31mb\n", (), r"'a\x1b[31mb\n'"),
+        ("\u202egnp.exe", (), r"'\u202egnp.exe'"),
+        (10**4000, (), "(a number of many digits)"),
+        (float("nan"), (), "nan"),
         ({"a": 1, "b": 2}, (), "{a, b}"),
+        ({"k" * 100: 1}, (), "{" + "k" * 62 + "…"),
+        ({"a\n": 1}, (), r"{a\n}"),
+        ({str(n): n for n in range(1000)}, (), "{" + ", ".join(map(str, range(19)))[:62] + "…"),
+        ({"password=hunter2": 1}, (), "{(not shown)}"),
         ([1, 2], (), "(a list of 2)"),
         ([], (), "[]"),
         ("x", ("auth_secret", "name"), "(not shown)"),
@@ -213,6 +310,28 @@ def test_a_problem_reads_like_a_key_a_value_and_what_is_allowed() -> None:
 )
 def test_values_are_shown_short_and_never_when_they_may_be_secret(value: Any, path: Any, shown: str) -> None:
     assert show(value, path) == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (("a", "b c"), "a.b c"),
+        (("a", ""), 'a.""'),
+        (("a\n", "\x1b[31m"), r"a\n.\x1b[31m"),
+        (("k" * 100,), "k" * 63 + "…"),
+        (("flags", "password=hunter2"), "flags.(not shown)"),
+        (("flags", "AKIAIOSFODNN7EXAMPLE"), "flags.(not shown)"),
+        (("auth_secret", "password"), "auth_secret.password"),
+        (("a", 10**4000), "a[many digits]"),
+    ],
+)
+def test_keys_are_shown_short_and_never_when_they_are_secret(path: Any, shown: str) -> None:
+    assert Problem(path, "must be other").key == shown
+
+
+def test_a_problem_does_not_carry_its_value_into_a_traceback() -> None:
+    assert "hunter2" not in repr(Problem(("password",), "must be a path", "hunter2"))
+    assert str(Problem(("a",), "names \x1b[31m", "x")) == r"a = 'x': names \x1b[31m"
 
 
 def test_the_nearest_key_is_named_and_else_all_of_them() -> None:

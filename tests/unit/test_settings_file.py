@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stack_samples import CHECKOUT
 
 from seawall.components.settings import read_stack_file
@@ -55,8 +57,36 @@ def test_a_file_without_config_is_refused(tmp_path: Path, text: str) -> None:
     assert "must be a mapping with the key `config:`" in mistake(tmp_path, text)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    assert "must be UTF-8 text" in mistake(tmp_path, b"config:\n  a: \xff\xfe\n")
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"config:\n  a: \xff\xfe\n", 2),
+        ("config: {}\n".encode("utf-16"), 1),
+        ("config:\n\n  a: \xe4\n".encode("latin-1"), 3),
+        (b"config:\n  a: \xed\xa0\x80\n", 2),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_with_its_line(tmp_path: Path, data: bytes, line: int) -> None:
+    assert mistake(tmp_path, data).startswith(f"Pulumi.dev.yaml:{line}: must be UTF-8 text")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(b"\xef\xbb\xbfconfig: {a: 1}\r\n")
+    assert read_stack_file(tmp_path, "dev") == {"a": 1}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"Pulumi.dev.yaml: cannot be read: Permission denied"):
+        read_stack_file(tmp_path, "dev")
+
+
+def test_a_file_that_is_far_too_large_is_not_parsed(tmp_path: Path) -> None:
+    assert "more than the" in mistake(tmp_path, b"#" * (4 * 1024**2 + 1))
 
 
 def test_an_unknown_stack_is_named_with_the_nearest(tmp_path: Path) -> None:
@@ -80,18 +110,66 @@ _BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
+_CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 3000))
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "place", "says"),
     [
-        "config: {? [a] : 1}",
-        "? {a: 1}\n: 2\nconfig: {}",
-        "config: &a {x: *a}",
-        "config: {x: &a [*a]}",
-        "config: " + "[" * 3000,
-        "config: {a: 2026-13-41}",
-        f"config: {{a: {'9' * 5000}}}",
-        f"{_BOMB}config: {{x: *a6}}",
+        ("config: {? [a] : 1}", "1:12", "a key must be a text"),
+        ("? {a: 1}\n: 2\nconfig: {}", "1:3", "a key must be a text"),
+        ("config: &a {x: *a}", "1:9", "refer to themselves"),
+        ("config: {x: &a [*a]}", "1:13", "refer to themselves"),
+        ("config:\n  a: &a {<<: *a}", "2:6", "refer to themselves"),
+        ("config:\n  a: " + "[" * 3000, "2:54", "nested too deeply"),
+        ("config: " + "{a: " * 60 + "}" * 60, "1:202", "nested too deeply"),
+        ("config:\n" + "".join(" " * n + "a:\n" for n in range(1, 70)), "50:50", "nested too deeply"),
+        (f"{_BOMB}config: {{x: *a6}}", "6:5", "expand to more than is read"),
+        (f"{_CHAIN}config: {{x: *a2999}}", "50:6", "expand to more than is read"),
+        ("config: {a: 2026-13-41}", "1:13", "put text in quotes"),
+        (f"config: {{a: {'9' * 5000}}}", "1:13", "put text in quotes"),
+        ("config: {a: !!bool perhaps}", "1:13", "put text in quotes"),
+        ("config: {a: !!int ''}", "1:13", "put text in quotes"),
+        ("config: {a: !!timestamp soon}", "1:13", "put text in quotes"),
+        ("config: {a: 1}\n---\nconfig: {a: 2}\n", "2:1", "another document"),
+        ("config: {a: 1}\n---\n", "2:1", "another document"),
+        ("config: {a: 1, a: 2}", "1:16", "the key `a` stands here a second time"),
+        ("config: {a: 1, 'a': 2}", "1:16", "the key `a` stands here a second time"),
+        ('config: {1: 1, "1": 2}', "1:16", "the key `1` stands here a second time"),
+        (f"config: {{{'k' * 100}: 1, {'k' * 100}: 2}}", "1:115", f"the key `{'k' * 63}…` stands"),
+        ('config: {"a\\u001b": 1, "a\\u001b": 2}', "1:24", "the key `a\\x1b` stands"),
+        ("config: {}\nconfig: {}", "2:1", "the key `config` stands"),
+        ("config: {password: *hunter2}", "1:20", "in quotes"),
+        ("config: {password: !hunter2 }", "1:20", "in quotes"),
+        ("config: {password: !hun!ter2 }", "1:20", "in quotes"),
+        ("config: {password: @hunter2}", "1:20", "cannot start any token"),
+        ("config: {password: `hunter2}", "1:20", "cannot start any token"),
+        ("config:\n  \ta: 1", "2:3", "cannot start any token"),
     ],
 )
-def test_what_yaml_allows_and_no_stack_says(tmp_path: Path, text: str) -> None:
-    assert mistake(tmp_path, text).startswith("Pulumi.dev.yaml")
+def test_what_yaml_allows_and_no_stack_says_is_named_with_its_place(
+    tmp_path: Path, text: str, place: str, says: str
+) -> None:
+    found = mistake(tmp_path, text)
+    assert found.startswith(f"Pulumi.dev.yaml:{place}: not valid YAML: ")
+    assert says in found
+    assert "ter2" not in found
+    assert len(found) < 250
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\ufffe"])
+def test_a_control_character_is_named_with_its_line(tmp_path: Path, character: str) -> None:
+    found = mistake(tmp_path, f"config:\n  a: 1\n  b: hunter2{character}\n")
+    assert found.startswith("Pulumi.dev.yaml:3: not valid YAML: holds a control character")
+    assert "hunter2" not in found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.binary(max_size=60), st.text(alphabet="ab:{}[],&*!|>-?%@`'\"# \n\t<=0.~", max_size=60)))
+def test_whatever_the_file_holds_it_is_read_or_refused_in_one_line(tmp_path: Path, content: bytes | str) -> None:
+    data = content if isinstance(content, bytes) else f"config:\n  a: {content}".encode()
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(data)
+    try:
+        read_stack_file(tmp_path, "dev")
+    except UserError as error:
+        assert "\n" not in str(error)

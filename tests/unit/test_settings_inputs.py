@@ -1,4 +1,4 @@
-"""`Pulumi.infra.yaml` says every value of the real input; `Pulumi.yaml` describes every key."""
+"""`Pulumi.infra.yaml` says every value of the real input; the models describe every key."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,6 @@ import yaml
 from schemas import SHARED
 from stack_samples import CHECKOUT, changed
 
-from seawall.components.operators import Operators
 from seawall.components.settings import StackSettings, load
 
 CLUSTER = "cnpg.clusters.shared-postgres"
@@ -104,30 +103,27 @@ def test_infra_says_every_value_of_the_input() -> None:
 
 
 def test_what_the_stack_chooses_itself_fits() -> None:
-    parameters = load(changed()).cnpg.clusters["shared-postgres"].parameters
+    cnpg = load(changed()).cnpg
+    assert cnpg is not None
+    parameters = cnpg.clusters["shared-postgres"].parameters
     assert int(parameters["max_connections"]) > 0
 
 
-def test_the_projects_schema_describes_every_key_of_the_model() -> None:
-    project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())
-    assert project["config"].keys() == StackSettings.model_fields.keys()
-    for name, declared in project["config"].items():
-        assert declared["type"] == "object"
-        assert declared["description"]
-        field = StackSettings.model_fields[name]
-        assert ("default" in declared) is not field.is_required(), name
-
-
-def test_the_projects_defaults_are_the_models() -> None:
-    project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())
-    assert Operators.model_validate(project["config"]["operators"]["default"]) == Operators()
+def test_keys_are_described_and_given_defaults_in_the_model_alone() -> None:
+    assert "config" not in yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())
+    for name, field in StackSettings.model_fields.items():
+        assert field.description, name
 
 
 def test_the_sandbox_has_names_of_its_own() -> None:
     infra, sandbox = load(changed()), load(changed(stack="sandbox"))
 
     def names(settings: StackSettings) -> set[str]:
-        return {settings.dragonfly.namespace, settings.cnpg.namespace, *settings.aws.buckets, settings.platform.context}
+        dragonfly, cnpg, aws = settings.dragonfly, settings.cnpg, settings.aws
+        assert dragonfly is not None
+        assert cnpg is not None
+        assert aws is not None
+        return {dragonfly.namespace, cnpg.namespace, *aws.buckets, settings.platform.context}
 
     assert names(infra).isdisjoint(names(sandbox))
     assert sandbox.platform.context == "seawall-sandbox"

@@ -1,10 +1,18 @@
 """Hostile settings: each is refused with the key, what is allowed, and the QA risk where one is behind it."""
 
+import ast
+import importlib
+import json
+import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_samples import GONE, changed, refusal
+import recorder
+from stack_samples import CHECKOUT, GONE, changed, refusal
 
+from seawall.components.problems import Problem
 from seawall.components.settings import load
 
 CACHE = "dragonfly.clusters.dragonfly"
@@ -151,23 +159,109 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
     (f"{CACHE}.snapshot.schedule", "x", f"{CACHE}.snapshot.schedule", "unknown key", None),
     ("dragonfly.cluster", {}, "dragonfly.cluster", "did you mean `clusters`?", None),
     ("dragonfyl", {}, "dragonfyl", "did you mean `dragonfly`?", None),
-    ("zzz", {}, "zzz", "known here: aws, cnpg, dragonfly, operators, platform", None),
+    ("zzz", {}, "zzz", "known here: aws, cnpg, consumers, dragonfly, operators, platform", None),
     ("dragonfly", "cache", "dragonfly", "must be a mapping", None),
     ("dragonfly", None, "dragonfly", "must be a mapping", None),
-    ("dragonfly", GONE, "dragonfly", "is missing", None),
+    ("platform", GONE, "platform", "is missing", None),
+    ("aws", GONE, "aws", "is missing", "CNPG-DATA-002"),
+    ("cnpg", GONE, "aws", "is read only where the stack has `cnpg`", None),
     ("platform", {}, "platform.cluster", "is missing", None),
     (f"{CACHE}.auth_secret.path", {"secure": "v1:abc"}, f"{CACHE}.auth_secret.path", "encrypted", None),
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "reported", "message", "risk"), CASES)
-def test_it_is_refused(key: str, value: Any, reported: str, message: str, risk: str | None) -> None:
-    error = refusal((key, value))
+HERE = Path(__file__).parent
+MAY_BE_SECRET = re.compile(r"pass|secret|token|auth|credential|key|BEGIN|://", re.IGNORECASE)
+
+
+def collected() -> list[Any]:
+    """The cases above and those of every `hostile_*.py` beside this file; `APPS_CASES` change the stack `apps`."""
+    found = [("infra", "settings", case) for case in CASES]
+    for file in sorted(HERE.glob("hostile_*.py")):
+        module = importlib.import_module(file.stem)
+        found += [("infra", file.stem, case) for case in module.CASES]
+        found += [("apps", file.stem, case) for case in getattr(module, "APPS_CASES", [])]
+    return [pytest.param(stack, case, id=f"{home}-{n}-{case[0]}") for n, (stack, home, case) in enumerate(found)]
+
+
+ALL = collected()
+
+
+@pytest.mark.parametrize(("stack", "case"), ALL)
+def test_it_is_refused(stack: str, case: tuple[str, Any, str, str, str | None]) -> None:
+    key, value, reported, message, risk = case
+    error = refusal((key, value), stack=stack)
+    text = str(error)
     assert error.exit_code == 2
     found = [problem for problem in error.problems if problem.key == reported and message in str(problem)]
-    assert found, str(error)
+    assert found, text
     assert found[0].risk == risk
-    assert f"  seawall:{reported}" in str(error)
+    assert f"  seawall:{reported}" in text
+    assert_readable(text, len(error.problems))
+    assert "hunter2" not in (text + repr(error) + repr(error.problems)).lower()
+    assert_shown_or_hidden(found[0], value)
+
+
+def assert_readable(text: str, problems: int) -> None:
+    """One line for each mistake, without control characters and without the insides of the program."""
+    lines = text.splitlines()
+    assert len(lines) == problems + 1
+    assert all(line.isprintable() for line in lines)
+    assert not any(word in text for word in ("Traceback", "pydantic", "Error(", " object at 0x", ".[key]", "function-"))
+
+
+def assert_shown_or_hidden(problem: Problem, value: Any) -> None:
+    """A value that is complained about stands beside its key, shortened; one that may be a secret does not."""
+    text = str(problem)
+    if " = (a number of many digits)" in text:
+        assert isinstance(value, int) and value > 10**30
+    elif " = (not shown)" in text:
+        assert MAY_BE_SECRET.search(f"{problem.key} {value}")
+    elif problem.value is value and isinstance(value, str | int | float) and not isinstance(value, bool):
+        assert f" = {repr(value)[:60]}" in text
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({(it.values[0], it.values[1][0], repr(it.values[1][1])) for it in ALL}) >= 150
+
+
+REGISTERED = [
+    (f"{CACHE}.replicas", 3.5),
+    (f"{CACHE}.clients", {"this": ["*"]}),
+    ("cnpg.clusters.shared-postgres.backup.schedule", "0 2 * * *"),
+    ("platform.context", "password=hunter2"),
+    ("aws.credentials", "irsa"),
+    ("nobody_knows_this", {}),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), REGISTERED)
+def test_nothing_is_registered_before_the_refusal(key: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[recorder.Recorder] = []
+    make = recorder.Recorder
+
+    def kept() -> recorder.Recorder:
+        made.append(make())
+        return made[-1]
+
+    monkeypatch.setattr(recorder, "Recorder", kept)
+    config = {it: said if isinstance(said, str) else json.dumps(said) for it, said in changed((key, value)).items()}
+    with pytest.raises(Exception, match="in the settings") as refused:
+        recorder.run(lambda: runpy.run_path(str(CHECKOUT / "__main__.py"), run_name="__main__"), config=config)
+    assert "hunter2" not in str(refused.value)
+    assert [it.requests for it in made] == [{}]
+
+
+def test_the_program_loads_its_settings_before_it_deploys_anything() -> None:
+    """So no other way of being wrong, either, comes after the first resource."""
+    tree = ast.parse((CHECKOUT / "__main__.py").read_text())
+    top = [it for it in tree.body if not isinstance(it, ast.Import | ast.ImportFrom | ast.FunctionDef)]
+    assert {type(it) for it in top} <= {ast.Expr, ast.Assign, ast.AnnAssign, ast.If}
+    deploys = [it for it in ast.walk(tree) if isinstance(it, ast.Call) and getattr(it.func, "id", "") == "deploy"]
+    [call] = deploys
+    [argument] = call.args
+    assert isinstance(argument, ast.Call)
+    assert getattr(argument.func, "id", "") == "load"
 
 
 @pytest.mark.parametrize("value", [3, 3.0, "3"])

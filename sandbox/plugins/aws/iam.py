@@ -6,13 +6,13 @@ from urllib.parse import unquote
 
 from seawall.sandbox.plugins.aws.clients import Clients
 from seawall.sandbox.plugins.aws.resource import (
-    MARK,
     AwsResource,
     Values,
     all_tags,
     exists_already,
     gone,
     marked,
+    retag,
     tag_list,
     tags_out,
 )
@@ -75,11 +75,13 @@ class User(AwsResource):
                 aws.iam.put_user_permissions_boundary(UserName=id_, PermissionsBoundary=new["permissionsBoundary"])
             else:
                 aws.iam.delete_user_permissions_boundary(UserName=id_)
-        wanted = all_tags(aws, new)
-        dropped = dropped_tags(aws.iam.list_user_tags(UserName=id_)["Tags"], wanted)
-        if dropped:
-            aws.iam.untag_user(UserName=id_, TagKeys=dropped)
-        aws.iam.tag_user(UserName=id_, Tags=tag_list(wanted, urn))
+        retag(
+            aws.iam.list_user_tags(UserName=id_)["Tags"],
+            all_tags(aws, new),
+            urn,
+            untag=lambda keys: aws.iam.untag_user(UserName=id_, TagKeys=keys),
+            tag=lambda tags: aws.iam.tag_user(UserName=id_, Tags=tags),
+        )
 
     def read(self, aws: Clients, id_: str) -> dict[str, Any] | None:
         """The user."""
@@ -179,11 +181,13 @@ class Role(AwsResource):
                 aws.iam.put_role_permissions_boundary(RoleName=id_, PermissionsBoundary=new["permissionsBoundary"])
             else:
                 aws.iam.delete_role_permissions_boundary(RoleName=id_)
-        wanted = all_tags(aws, new)
-        dropped = dropped_tags(aws.iam.list_role_tags(RoleName=id_)["Tags"], wanted)
-        if dropped:
-            aws.iam.untag_role(RoleName=id_, TagKeys=dropped)
-        aws.iam.tag_role(RoleName=id_, Tags=tag_list(wanted, urn))
+        retag(
+            aws.iam.list_role_tags(RoleName=id_)["Tags"],
+            all_tags(aws, new),
+            urn,
+            untag=lambda keys: aws.iam.untag_role(RoleName=id_, TagKeys=keys),
+            tag=lambda tags: aws.iam.tag_role(RoleName=id_, Tags=tags),
+        )
 
     def read(self, aws: Clients, id_: str) -> dict[str, Any] | None:
         """The role."""
@@ -221,8 +225,3 @@ class Role(AwsResource):
 def document(value: Any) -> str:
     """A document as text: boto3 parses some, AWS quotes some."""
     return unquote(value) if isinstance(value, str) else json.dumps(value)
-
-
-def dropped_tags(tags: list[Any], wanted: dict[str, Any]) -> list[str]:
-    """The keys of `tags` that are no longer `wanted`; the mark stays."""
-    return [tag["Key"] for tag in tags if tag["Key"] not in {*wanted, MARK}]

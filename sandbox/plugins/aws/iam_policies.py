@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Final
 
 from seawall.sandbox.plugins.aws.clients import Clients
-from seawall.sandbox.plugins.aws.iam import ABSENT, document, dropped_tags
+from seawall.sandbox.plugins.aws.iam import ABSENT, document
 from seawall.sandbox.plugins.aws.resource import (
     AwsResource,
     Values,
@@ -12,6 +12,7 @@ from seawall.sandbox.plugins.aws.resource import (
     exists_already,
     gone,
     marked,
+    retag,
     tag_list,
     tags_out,
 )
@@ -72,11 +73,13 @@ class Policy(AwsResource):
             if len(versions) >= _VERSIONS:
                 aws.iam.delete_policy_version(PolicyArn=id_, VersionId=spare[0]["VersionId"])
             aws.iam.create_policy_version(PolicyArn=id_, PolicyDocument=new["policy"], SetAsDefault=True)
-        wanted = all_tags(aws, new)
-        dropped = dropped_tags(aws.iam.list_policy_tags(PolicyArn=id_)["Tags"], wanted)
-        if dropped:
-            aws.iam.untag_policy(PolicyArn=id_, TagKeys=dropped)
-        aws.iam.tag_policy(PolicyArn=id_, Tags=tag_list(wanted, urn))
+        retag(
+            aws.iam.list_policy_tags(PolicyArn=id_)["Tags"],
+            all_tags(aws, new),
+            urn,
+            untag=lambda keys: aws.iam.untag_policy(PolicyArn=id_, TagKeys=keys),
+            tag=lambda tags: aws.iam.tag_policy(PolicyArn=id_, Tags=tags),
+        )
 
     def read(self, aws: Clients, id_: str) -> dict[str, Any] | None:
         """The policy with its default version."""

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 from seawall.sandbox.plugins.aws.clients import Clients
 from seawall.sandbox.plugins.aws.resource import (
-    MARK,
     AwsResource,
     Values,
     all_tags,
     exists_already,
     gone,
     marked,
+    retag,
     tag_list,
     tags_out,
 )
@@ -69,7 +69,7 @@ class Key(AwsResource):
             "KeyUsage": values.get("keyUsage") or "ENCRYPT_DECRYPT",
             "KeySpec": values.get("customerMasterKeySpec") or "SYMMETRIC_DEFAULT",
             "MultiRegion": bool(values.get("multiRegion")),
-            "Tags": [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_list(all_tags(aws, values), urn)],
+            "Tags": _spelled(tag_list(all_tags(aws, values), urn)),
         }
         if values.get("policy"):
             request["Policy"] = values["policy"]
@@ -92,12 +92,13 @@ class Key(AwsResource):
             aws.kms.update_key_description(KeyId=id_, Description=new.get("description") or "")
         if old.get("policy") != new.get("policy") and new.get("policy"):
             aws.kms.put_key_policy(KeyId=id_, PolicyName="default", Policy=new["policy"])
-        wanted = all_tags(aws, new)
-        dropped = [t["TagKey"] for t in _tags(aws, id_) if t["TagKey"] not in {*wanted, MARK}]
-        if dropped:
-            aws.kms.untag_resource(KeyId=id_, TagKeys=dropped)
-        tags: list[Any] = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tag_list(wanted, urn)]
-        aws.kms.tag_resource(KeyId=id_, Tags=tags)
+        retag(
+            _tags(aws, id_),
+            all_tags(aws, new),
+            urn,
+            untag=lambda keys: aws.kms.untag_resource(KeyId=id_, TagKeys=keys),
+            tag=lambda tags: aws.kms.tag_resource(KeyId=id_, Tags=_spelled(tags)),
+        )
 
     def read(self, aws: Clients, id_: str) -> dict[str, Any] | None:
         """Gone when there is no such key or its deletion is scheduled."""
@@ -204,6 +205,11 @@ class Alias(AwsResource):
 def same_key(one: object, other: object) -> bool:
     """Whether two key ids or ARNs name the same key."""
     return str(one).rpartition("/")[2] == str(other).rpartition("/")[2]
+
+
+def _spelled(tags: list[Any]) -> list[Any]:
+    """Tags as KMS takes them."""
+    return [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags]
 
 
 def _tags(aws: Clients, id_: str) -> list[Any]:

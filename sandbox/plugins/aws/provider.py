@@ -18,6 +18,7 @@ TYPES: Final[dict[str, AwsResource]] = {
     for resource in (
         s3_bucket.Bucket(),
         s3_settings.BucketVersioning(),
+        s3_settings.BucketObjectLock(),
         s3_settings.BucketEncryption(),
         s3_settings.BucketPublicAccessBlock(),
         s3_settings.BucketOwnershipControls(),

@@ -1,7 +1,7 @@
 """What one AWS resource type implements, and what all of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 from seawall.sandbox.plugins.aws.clients import Clients, error_code
@@ -81,6 +81,22 @@ def all_tags(aws: Clients, values: Values) -> dict[str, Any]:
 def tag_list(tags: Mapping[str, Any], urn: str) -> list[Any]:
     """`tags` and the mark, as S3 and IAM take them."""
     return [{"Key": key, "Value": value} for key, value in {**tags, MARK: _mark(urn)}.items()]
+
+
+def retag(
+    live: Iterable[Mapping[str, Any]],
+    wanted: Mapping[str, Any],
+    urn: str,
+    *,
+    untag: Callable[[list[str]], object],
+    tag: Callable[[list[Any]], object],
+) -> None:
+    """Bring a resource's tags from `live` to `wanted` and the mark; `untag` takes keys, `tag` a `tag_list`."""
+    keys = [str(t.get("Key", t.get("TagKey"))) for t in live]
+    dropped = [key for key in keys if key not in {*wanted, MARK}]
+    if dropped:
+        untag(dropped)
+    tag(tag_list(wanted, urn))
 
 
 def tags_out(aws: Clients, tags: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

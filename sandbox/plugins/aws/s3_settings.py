@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Final
 
 from seawall.sandbox.plugins.aws.clients import Clients
 from seawall.sandbox.plugins.aws.resource import AwsResource, Values, gone
-from seawall.sandbox.plugins.aws.schema import Choice, Document, Schema, Tags
+from seawall.sandbox.plugins.aws.schema import Between, Choice, Document, Schema, Tags
+from seawall.sandbox.plugins.errors import Refusal
 
 # The names in the API that are not simply the property with a capital letter.
 _API_NAMES: Final = {"id": "ID", "sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
@@ -92,6 +93,55 @@ class BucketVersioning(BucketSetting):
     def remove(self, aws: Clients, bucket: str) -> None:
         """Versioning cannot be taken off a bucket, only suspended."""
         aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
+class BucketObjectLock(BucketSetting):
+    """How long new versions are locked. Setting it turns object lock on, for a bucket that is there as well."""
+
+    token = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"  # noqa: S105
+    schema: ClassVar[dict[str, Schema]] = {
+        "bucket": str,
+        "objectLockEnabled": Choice(("Enabled",)),
+        "rule": {
+            "defaultRetention": {
+                "mode": Choice(("COMPLIANCE", "GOVERNANCE")),
+                "days": Between(1, 36500),
+                "years": Between(1, 100),
+            }
+        },
+    }
+    replaced_by = ("bucket", "objectLockEnabled")
+    defaults: ClassVar[dict[str, object]] = {"objectLockEnabled": "Enabled"}
+    absent = ("ObjectLockConfigurationNotFoundError",)
+
+    def check(self, values: Values) -> list[Refusal]:
+        """S3 takes days or years."""
+        retention = (values.get("rule") or {}).get("defaultRetention") or {}
+        if "days" in retention and "years" in retention:
+            return [Refusal("rule", "rule.defaultRetention has days and years, but must have one of them")]
+        return []
+
+    def put(self, aws: Clients, bucket: str, values: Values) -> None:
+        """Refused for a bucket without versions, and by moto, unlike S3, for one that holds objects."""
+        self._put(aws, bucket, {"Rule": to_api(values["rule"])} if values.get("rule") else {})
+
+    def get(self, aws: Clients, bucket: str) -> dict[str, Any] | None:
+        """Only with a rule: a bucket whose rule was removed keeps object lock and has no setting."""
+        found = aws.s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+        retention = found.get("Rule", {}).get("DefaultRetention", {})
+        if found.get("ObjectLockEnabled") != "Enabled" or not retention.get("Mode"):
+            return None
+        # moto says 0 for what is not set.
+        rule = {"defaultRetention": from_api({name: value for name, value in retention.items() if value})}
+        return {"objectLockEnabled": "Enabled", "rule": rule}
+
+    def remove(self, aws: Clients, bucket: str) -> None:
+        """The rule goes; object lock itself stays for good, as in S3."""
+        self._put(aws, bucket, {})
+
+    def _put(self, aws: Clients, bucket: str, rule: dict[str, Any]) -> None:
+        configuration: Any = {"ObjectLockEnabled": "Enabled", **rule}
+        aws.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configuration)
 
 
 class BucketEncryption(BucketSetting):

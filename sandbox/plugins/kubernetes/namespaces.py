@@ -58,6 +58,13 @@ class Namespaces:
         """The namespace was deleted."""
         self._existing.discard(name)
 
+    def expected(self, name: str) -> bool:
+        """Whether the namespace exists, or the stack declares it, at the latest a moment from now."""
+        if self.exists(name):
+            return True
+        with self._changed:
+            return self._changed.wait_for(lambda: name in self._declared, _GRACE_S)
+
     def for_dry_run(self, name: str) -> str:
         """The namespace to dry-run objects of `name` in: itself, or a temporary one when only the stack declares it.
 

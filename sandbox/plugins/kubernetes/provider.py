@@ -14,6 +14,8 @@ from seawall.sandbox.plugins.kubernetes.dryrun import DryRun, Subject, named, te
 from seawall.sandbox.plugins.kubernetes.immutability import fixed_fields, immutable_fields, replacing
 from seawall.sandbox.plugins.kubernetes.kinds import Kinds
 from seawall.sandbox.plugins.kubernetes.namespaces import Namespaces
+from seawall.sandbox.plugins.kubernetes.releases import TYPE as RELEASE
+from seawall.sandbox.plugins.kubernetes.releases import Releases
 from seawall.sandbox.plugins.properties import NONE, Path, Properties, at, has, secret_paths_in
 from seawall.sandbox.plugins.standin import Checked, StandIn, State, Target
 
@@ -47,6 +49,7 @@ class KubernetesStandIn(StandIn):
         self._kinds: Kinds
         self._namespaces: Namespaces
         self._dry: DryRun
+        self._releases: Releases
         self._default_namespace = "default"
 
     def check_config(self, inputs: Properties) -> list[Refusal]:
@@ -61,11 +64,14 @@ class KubernetesStandIn(StandIn):
         self._kinds = Kinds(self._api)
         self._namespaces = Namespaces(self._api, self.diagnostics)
         self._dry = DryRun(self._api, self._namespaces, self.diagnostics)
+        self._releases = Releases(self._namespaces, self.diagnostics)
         self._namespaces.collect_stale()
         self.diagnostics.note("simulated", "readiness of Kubernetes objects is not awaited")
 
     def check(self, target: Target, olds: Properties, news: Properties) -> Checked:
         """Refuses what the stand-in does not do; fills in apiVersion, kind and namespace."""
+        if target.type == RELEASE:
+            return self._releases.check(news)
         reason = tokens.refusal(target.type, news.values)
         if reason:
             return Checked(news, [Refusal("", reason)])
@@ -86,6 +92,8 @@ class KubernetesStandIn(StandIn):
 
     def diff(self, target: Target, state: State, news: Properties, ignored: list[Path]) -> Difference:
         """The live object against the server's own answer to a dry run, so that only real changes show."""
+        if target.type == RELEASE:
+            return self._releases.diff(state, news, ignored)
         old, new = objects.identity(state.inputs.values or state.outputs.values), objects.identity(news.values)
         moved = _moved(old, new)
         if moved:
@@ -116,6 +124,8 @@ class KubernetesStandIn(StandIn):
 
     def create(self, target: Target, inputs: Properties, *, preview: bool, timeout: float) -> State:
         """Applies an object that does not exist, or that an interrupted run of ours left."""
+        if target.type == RELEASE:
+            return self._releases.create(inputs, preview=preview)
         subject = self._subject(target, inputs)
         identity = objects.identity(inputs.values)
         if subject is None:
@@ -137,6 +147,8 @@ class KubernetesStandIn(StandIn):
 
     def read(self, target: Target, state: State) -> State | None:
         """The live object; its inputs are what the program said, with live values where they drifted."""
+        if target.type == RELEASE:
+            return self._releases.read(state)
         namespace, name = objects.split_id(state.id)
         known = state.inputs.values or state.outputs.values
         token_version, token_kind = tokens.of_type(target.type)
@@ -163,6 +175,8 @@ class KubernetesStandIn(StandIn):
 
     def update(self, target: Target, state: State, news: Properties, *, preview: bool, timeout: float) -> Properties:
         """Applies the new inputs; fields that are no longer said are removed by the server."""
+        if target.type == RELEASE:
+            return self._releases.update(news, preview=preview)
         subject = self._subject(target, news)
         identity = objects.identity(news.values)
         if subject is None:
@@ -181,6 +195,9 @@ class KubernetesStandIn(StandIn):
 
     def delete(self, target: Target, state: State, *, timeout: float) -> None:
         """Deletes with its dependents and waits until the object is gone."""
+        if target.type == RELEASE:
+            self._releases.delete(state)
+            return
         namespace, name = objects.split_id(state.id)
         known = state.inputs.values or state.outputs.values
         token_version, token_kind = tokens.of_type(target.type)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 _COMPONENTS = {
-    "helm.sh": "Helm charts and releases are not installed by the stand-in: the sandbox brings the operators itself; "
-    "deploy the chart's objects as resources of their own, or use the vendor's kubernetes plugin",
+    "helm.sh": "Helm charts are not rendered by the stand-in: use a Release (kubernetes:helm.sh/v3:Release), which is "
+    "recorded, or deploy the chart's objects as resources of their own",
     "yaml": "YAML files are not read by the stand-in: give each object as a resource of its own kind",
     "kustomize": "Kustomize folders are not built by the stand-in: give each object as a resource of its own kind",
 }

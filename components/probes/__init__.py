@@ -1,0 +1,1 @@
+"""Probes: small CronJobs that measure the services as their clients see them."""

@@ -1,0 +1,1 @@
+"""Whole programs, one per component, as the pages show them."""

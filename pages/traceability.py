@@ -1,0 +1,136 @@
+"""The page that maps every risk, decision and test to setting, object and field."""
+
+from collections.abc import Mapping, Sequence
+
+from seawall.pages import markdown
+from seawall.qa.register import Decision, Register, Trace
+
+SOURCE = "qa/register.yaml"
+_WHERE = ("id", "setting", "object", "field", "what stands there", "note")
+
+
+def page(register: Register) -> str:
+    """The page."""
+    return markdown.page(
+        SOURCE,
+        "Traceability",
+        "Where every risk, decision and test of QA shows in what the stacks deploy. A test of the repository evaluates "
+        "each line against the rendered stacks. That a line holds says that the thing is built, not that it was tried: "
+        "a test that needs a live system is run there, and its line is what makes it testable.",
+        _numbers(register),
+        "## Risks",
+        _risks(register),
+        "### Where the risks show",
+        _traces({name: risk.trace for name, risk in register.risks.items()}),
+        "## Decisions",
+        decisions(register.decisions),
+        "### Where the decisions show",
+        _traces({name: decision.trace for name, decision in register.decisions.items()}),
+        "## Tests",
+        _tests(register),
+        "### Where the tests look",
+        _traces({name: test.trace for name, test in register.tests.items()}),
+        "## Gate",
+        register.gate.rule,
+    )
+
+
+def link(name: str, base: str = "") -> str:
+    """A link to an id on this page; `base` is the page as seen from another one."""
+    return f"[{name}]({base}#{markdown.anchor(name)})"
+
+
+def decisions(found: Mapping[str, Decision], base: str | None = None) -> str:
+    """The decisions; the page itself (`base` is None) carries the anchors, other pages link to them."""
+    rows = [
+        (
+            markdown.anchored(name) if base is None else link(name, base),
+            listed(decision.chosen),
+            "; ".join(
+                [
+                    *(f"asked for as well: {text}" for text in decision.asked_also),
+                    *(f"selectable: {text}" for text in decision.selectable),
+                ]
+            ),
+            decision.why or "",
+            decision.approved or "**open**",
+        )
+        for name, decision in found.items()
+    ]
+    return markdown.table(("decision", "chosen", "not chosen", "why", "approved"), rows)
+
+
+def listed(chosen: str | Sequence[str]) -> str:
+    """What was chosen, in one line."""
+    return chosen if isinstance(chosen, str) else ", ".join(f"`{text}`" for text in chosen)
+
+
+def _numbers(register: Register) -> str:
+    totals = register.totals
+    severities = ", ".join(f"{count} {name}" for name, count in totals.by_severity.items())
+    priorities = ", ".join(f"{count} {name}" for name, count in totals.by_priority.items())
+    return (
+        f"{totals.risks} risks (scores together {totals.score}; {severities}), {totals.decisions} decisions "
+        f"({totals.open_decisions} open), {totals.tests} tests ({priorities})."
+    )
+
+
+def _risks(register: Register) -> str:
+    rows = [
+        (
+            markdown.anchored(name),
+            f"{risk.score} ({risk.severity})",
+            risk.title,
+            ", ".join(link(test) for test in risk.tests),
+            f"{risk.instead}: {risk.why_instead}" if risk.instead else "",
+        )
+        for name, risk in register.risks.items()
+    ]
+    return markdown.table(("risk", "score", "what goes wrong", "tests", "built instead of what was proposed"), rows)
+
+
+def _tests(register: Register) -> str:
+    rows = [
+        (
+            markdown.anchored(name),
+            test.priority,
+            ", ".join(test.needs),
+            test.expect,
+            ", ".join(link(risk) for risk in register.risks_of(name)) or f"none: {test.without_risk}",
+        )
+        for name, test in register.tests.items()
+    ]
+    return markdown.table(("test", "priority", "needs", "what must be seen", "risks"), rows)
+
+
+def _traces(groups: Mapping[str, Sequence[Trace]]) -> str:
+    rows = [
+        (
+            link(name),
+            _settings(trace),
+            markdown.code(f"{trace.stack}: {trace.object}") + (f" in `{trace.namespace}`" if trace.namespace else ""),
+            markdown.code(trace.field) if trace.field else "the object",
+            _stands(trace),
+            trace.note or "",
+        )
+        for name, traces in groups.items()
+        for trace in traces
+    ]
+    return markdown.table(_WHERE, rows)
+
+
+def _settings(trace: Trace) -> str:
+    return ", ".join(_setting(path) for path in trace.settings) or "always so"
+
+
+def _setting(path: str) -> str:
+    """The setting, linked to the section of the reference that it is in."""
+    return f"[`{path}`](reference/{path.partition('.')[0]}.md)"
+
+
+def _stands(trace: Trace) -> str:
+    if trace.predicate == "equals":
+        return markdown.code(markdown.flow(trace.equals))
+    if trace.predicate == "contains":
+        return f"contains {markdown.code(markdown.flow(trace.contains))}"
+    return {"as_setting": "what the setting says", "present": "is there", "absent": "is not there"}[trace.predicate]

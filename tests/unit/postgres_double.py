@@ -1,0 +1,58 @@
+"""A double of PostgreSQL's front door: it answers a request for TLS, shakes hands, and says nothing more."""
+
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+
+
+class PostgresDouble(socketserver.ThreadingTCPServer):
+    """The double; without a certificate it refuses TLS, as PostgreSQL does with `ssl = off`."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, certificate: tuple[Path, Path] | None) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+        if self.context and certificate:
+            self.context.load_cert_chain(*certificate)
+        self.strangers = 0
+        super().__init__(("127.0.0.1", 0), _Session)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class _Session(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        server = cast(PostgresDouble, self.server)
+        if self.request.recv(8) != SSL_REQUEST:
+            server.strangers += 1
+            return
+        if server.context is None:
+            self.request.sendall(b"N")
+            return
+        self.request.sendall(b"S")
+        try:
+            with server.context.wrap_socket(self.request, server_side=True) as secure:
+                secure.recv(1)
+        except OSError:
+            return
+
+
+@contextmanager
+def running(server: PostgresDouble) -> Iterator[PostgresDouble]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
