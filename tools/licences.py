@@ -12,6 +12,9 @@ _PURPOSE = (
     "Made by `make licences`. Each allows use, change and redistribution; nothing of theirs is part of this repository."
 )
 
+_READ = {"promql-parser": "MIT License"}
+"""Packages whose metadata name no licence → what their licence file says."""
+
 
 def page() -> str:
     """The page as Markdown, from the packages of this environment and the table of Go modules.
@@ -45,7 +48,10 @@ def _packages() -> list[tuple[str, str, str]]:
     )
     if done.returncode:
         raise EnvironmentFailure("pip-licenses is not installed here: run `make venv`, which installs it, first")
-    rows = [(str(row["Name"]), str(row["Version"]), str(row["License"])) for row in json.loads(done.stdout)]
+    rows = [
+        (str(row["Name"]), str(row["Version"]), _READ.get(row["Name"], str(row["License"])))
+        for row in json.loads(done.stdout)
+    ]
     return sorted((row for row in rows if row[0] != "pip"), key=lambda row: row[0].lower())  # pip came with Python
 
 

@@ -14,13 +14,16 @@ def manifests(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:
 
 
 def target(args: CnpgSharedClusterArgs) -> CertificateTarget:
-    """The primary's Service and every pooler, each with all names that clients use, former ones included."""
+    """The primary's Service and every pooler with all names that clients use; served former names also as hosts."""
     primary = service_names(args.name)["rw"]
     forms = dns_forms(primary, args.namespace)
     hosts: dict[str, tuple[str, ...]] = {forms[-1]: forms}
     for application in args.applications:
         names = [name for service, namespace in application.services for name in dns_forms(service, namespace)]
         hosts[application.host] = tuple(dict.fromkeys(names))
+        if args.settings.names.serve_old_hosts:
+            former = [dns_forms(service, namespace) for service, namespace in application.former_services]
+            hosts |= {forms[-1]: forms for forms in former}
     return CertificateTarget(
         postgres=args.name,
         namespace=args.namespace,

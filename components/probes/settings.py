@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, ClassVar
 
 from cronsim import CronSim
@@ -21,6 +22,7 @@ RECORDED = timedelta(minutes=5)
 """What the latency's recorded series look back over."""
 
 
+@cache
 def gaps(schedule: str) -> tuple[timedelta, timedelta]:
     """The shortest and the longest time between two of the next 300 runs; a year where there is one run only."""
     runs = list(itertools.islice(CronSim(schedule.upper(), _FROM), 300))

@@ -289,7 +289,7 @@ class Estate:
 class Watch(Repeated):
     """Looks at the pods again and again; notes each moment at which a group is below its budget or shares a node."""
 
-    pause_s = 0.05
+    pause_s = 0.08
 
     def __init__(self, estate: Estate) -> None:
         super().__init__()

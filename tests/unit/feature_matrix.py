@@ -1,8 +1,7 @@
-"""Every optional feature of the settings, and few configurations in which any two of them meet.
+"""Few configurations in which any two optional features of the settings meet.
 
-A feature is a name and its values; a value is what it changes in `BASE`, by dotted path (`GONE` takes a key away).
-Features are applied in their order, so that a later one may undo an earlier one. What cannot go together is in
-`IMPOSSIBLE`, with the reason: the settings refuse it, and a test checks that they do.
+`matrix_features.FEATURES` names the features. What cannot go together is in `IMPOSSIBLE`, with the reason: the settings
+refuse it, and a test checks that they do.
 """
 
 import copy
@@ -12,318 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from matrix_base import BASE, Config
+from matrix_features import ACCOUNT, DRAGONFLY, FEATURES, POSTGRES
 from pairwise import Choice, Row, cover
 from stack_samples import GONE
-
-Config = dict[str, Any]
-Changes = Mapping[str, Any]
-
-_IMAGE = "ghcr.io/dragonflydb/dragonfly:v1.34.2"
-_RESOURCES = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-_VOLUME = {"cron": "0 */6 * * *", "size": "1Gi", "storage_class": "standard"}
-_REASON = "a test of what happens then"
-_ROLE = "arn:aws:iam::123456789012:role/cache-snapshots"
-_KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-BASE: Final[Config] = {
-    "pulumi:disable-default-providers": ["*"],
-    "seawall:platform": {
-        "cluster": "here",
-        "context": "here",
-        "peers": ["there"],
-        "cni": "cilium",
-        "cni_version": "1.18",
-        "nodes": {"count": 3},
-        "secret_store": {"kind": "ClusterSecretStore", "name": "store"},
-        "cert_manager": {"present": True},
-        "observability": {"namespace": "metrics", "scraper_labels": {"app.kubernetes.io/name": "vmagent"}},
-    },
-    "seawall:aws": {
-        "account": "123456789012",
-        "region": "eu-central-1",
-        "credentials": "external_secret",
-        "kms_admins": ["arn:aws:iam::123456789012:role/admin"],
-        "buckets": {"backups": {}},
-    },
-    "seawall:operators": {"dragonfly": {}, "cnpg": {}},
-    "seawall:dragonfly": {
-        "namespace": "caches",
-        "clusters": {
-            "cache": {
-                "purpose": "cache",
-                "image": _IMAGE,
-                "replicas": 3,
-                "resources": _RESOURCES,
-                "maxmemory_bytes": 268435456,
-                "snapshot": _VOLUME,
-                "auth_secret": {"name": "cache-auth", "path": "here/cache", "property": "password"},
-                "clients": {"this": ["web"], "there": ["far"]},
-                "global_service": {"name": "cache-global", "exported_from": "here"},
-            },
-            "queue": {
-                "purpose": "queue",
-                "image": _IMAGE,
-                "replicas": 2,
-                "resources": _RESOURCES,
-                "maxmemory_bytes": 268435456,
-                "snapshot": _VOLUME,
-                "auth_secret": {"name": "queue-auth", "path": "here/queue", "property": "password"},
-                "clients": {"this": ["web"]},
-            },
-        },
-    },
-    "seawall:cnpg": {
-        "namespace": "databases",
-        "clusters": {
-            "main": {
-                "image": "ghcr.io/cloudnative-pg/postgresql:16.8",
-                "instances": 3,
-                "storage": {"storage_class": "standard", "data": "2Gi", "wal": "2Gi"},
-                "resources": _RESOURCES,
-                "parameters": {"max_connections": "120", "shared_buffers": "128MB"},
-                "backup": {"bucket": "backups", "prefix": "main", "schedule": "0 30 1 * * *", "retention": "7d"},
-                "validation": {"schedule": "30 2 * * *", "max_backup_age": "26h", "rpo": "10m"},
-                "secrets": {
-                    "roles": "here/postgres/{app}",
-                    "backup_writer": "here/postgres/writer",
-                    "backup_reader": "here/postgres/reader",
-                    "ca": "here/postgres/ca",
-                },
-                "applications": {
-                    "shop": {
-                        "pool_mode": "transaction",
-                        "instances": 2,
-                        "default_pool_size": 5,
-                        "clients": {"this": ["web"], "there": ["far"]},
-                    },
-                    "single-sign-on": {
-                        "pool_mode": "session",
-                        "instances": 2,
-                        "default_pool_size": 8,
-                        "clients": {"this": ["login"]},
-                    },
-                },
-            },
-        },
-    },
-}
-"""A small stack with both services and clients in both clusters."""
-
-_CACHE = "dragonfly.clusters.cache"
-_MAIN = "cnpg.clusters.main"
-_SHOP = f"{_MAIN}.applications.shop"
-_OPERATORS = ("operators.dragonfly", "operators.cnpg")
-
-
-def _each(paths: tuple[str, ...], **values: Any) -> Changes:
-    return {f"{path}.{key}": value for path in paths for key, value in values.items()}
-
-
-def _bucket(**values: Any) -> Config:
-    place = {"name": "snapshots", "prefix": "cache", "region": "eu-central-1"}
-    return {"cron": "0 */6 * * *", "bucket": {**place, **values}}
-
-
-_KEYS = {"secret": "cache-snapshots", "path": "here/snapshots"}
-_OWN_STORE: Changes = {
-    f"{_MAIN}.backup.endpoint": "https://minio.example.org:9000",
-    f"{_MAIN}.backup.encryption": "AES256",
-    f"{_MAIN}.secrets.backup_writer": "here/postgres/writer",
-    f"{_MAIN}.secrets.backup_reader": "here/postgres/reader",
-    "aws": GONE,
-}
-_OWN_AUTHORITY: Changes = {f"{_MAIN}.backup.endpoint_ca": {"secret": "minio-ca"}}
-
-Features = dict[str, dict[str, Changes]]
-
-PLATFORM: Final[Features] = {
-    "cni": {
-        "cilium": {},
-        "cilium 1.19": {"platform.cni_version": "1.19"},
-        "generic": {"platform.cni": "generic", "platform.peers": []},
-    },
-    "zones": {"none": {}, "three": {"platform.nodes.zones": ["a", "b", "c"]}},
-    "secret store": {"of the cluster": {}, "of a namespace": {"platform.secret_store.kind": "SecretStore"}},
-    "runbooks": {"in the repository": {}, "published": {"platform.observability.runbooks": "https://docs.example.org"}},
-    "nodes": {"real": {}, "simulated": {"platform.simulated": True}},
-}
-ACCOUNT: Final[Features] = {
-    "credentials": {
-        "keys": {},
-        "irsa": {
-            "aws.credentials": "irsa",
-            "aws.irsa": {"issuer": "https://oidc.example.org/here"},
-            f"{_MAIN}.secrets.backup_writer": GONE,
-            f"{_MAIN}.secrets.backup_reader": GONE,
-        },
-    },
-    "bucket": {"new": {}, "existing": {"aws.buckets.backups.existing": True}},
-    "key": {"new": {}, "given": {"aws.buckets.backups.kms_key": _KEY}},
-    "bucket protection": {"on": {}, "off": {"aws.buckets.backups.deletion_protection": False}},
-}
-OPERATORS: Final[Features] = {
-    "operators": {
-        "ours": {},
-        "ours, placed": _each(
-            _OPERATORS,
-            replicas=3,
-            priority_class="system-cluster-critical",
-            node_selector={"node-role.example.org/infra": "true"},
-            tolerations=[{"key": "infra", "effect": "NoSchedule"}],
-        ),
-        "of others": _each(_OPERATORS, managed=False),
-    },
-    "operator metrics": {"plain": {}, "through a proxy": {"operators.dragonfly.metrics_reader": "vmagent"}},
-    "plugin": {
-        "0.14.0": {},
-        "0.13.0": {"operators.cnpg.plugin": "0.13.0"},
-        "0.15.0": {"operators.cnpg.plugin": "0.15.0"},
-    },
-}
-DRAGONFLY: Final[Features] = {
-    "replicas": {"3": {}, "3, budget said": {f"{_CACHE}.min_available": 2}, "2": {f"{_CACHE}.replicas": 2}},
-    "placement": {
-        "required": {},
-        "preferred": {f"{_CACHE}.placement": {"strategy": "preferred_anti_affinity", "reason": _REASON}},
-        "spread": {f"{_CACHE}.placement": {"strategy": "topology_spread", "reason": _REASON}},
-    },
-    "snapshot": {
-        "volume": {},
-        "none": {f"{_CACHE}.snapshot": GONE},
-        "bucket by keys": {f"{_CACHE}.snapshot": _bucket(keys=_KEYS)},
-        "bucket by role": {f"{_CACHE}.snapshot": _bucket(role_arn=_ROLE)},
-        "own store, world": {
-            f"{_CACHE}.snapshot": _bucket(
-                keys={"secret": "cache-snapshots"},
-                endpoint="s3.example.org:9000",
-                egress="world",
-                egress_reason=_REASON,
-            )
-        },
-    },
-    "acl": {
-        "none": {},
-        "fetched": {f"{_CACHE}.acl": {"secret": "cache-acl", "path": "here/acl"}},
-        "existing": {f"{_CACHE}.acl": {"secret": "cache-acl", "default_user_has_password": True}},
-    },
-    "tls": {
-        "off": {},
-        "fetched": {f"{_CACHE}.tls": {"secret": "cache-tls", "path": "here/tls", "ca": {"path": "here/tls-ca"}}},
-        "existing": {f"{_CACHE}.tls": {"secret": "cache-tls"}},
-    },
-    "client certificates": {
-        "none": {},
-        "fetched": {f"{_CACHE}.tls.client_ca": {"secret": "cache-clients", "path": "here/clients"}},
-        "existing": {f"{_CACHE}.tls.client_ca": {"secret": "cache-clients"}},
-    },
-    "flags": {
-        "none": {},
-        "today's": {
-            f"{_CACHE}.flags": {"default_lua_flags": "allow-undeclared-keys", "cluster_mode": "emulated"},
-            f"{_CACHE}.args": ["--hz=50"],
-        },
-    },
-    "cache clients": {
-        "both": {},
-        "remote": {f"{_CACHE}.clients": {"there": ["far", "farther"]}},
-        "local": {f"{_CACHE}.clients": {"this": ["web", "login"]}},
-    },
-    "global service": {"yes": {}, "no": {f"{_CACHE}.global_service": GONE}},
-    "aliases": {"none": {}, "two": {f"{_CACHE}.aliases": ["redis", "valkey"]}},
-    "cache protection": {"default": {}, "on": {f"{_CACHE}.deletion_protection": True}},
-    "latency": {
-        "none": {},
-        "measured": {f"{_CACHE}.latency": {"namespace": "web"}},
-        "tuned": {
-            f"{_CACHE}.latency": {"namespace": "web", "schedule": "*/10 * * * *", "duration": "9m", "pause_ms": 500}
-        },
-    },
-}
-POSTGRES: Final[Features] = {
-    "instances": {
-        "3": {},
-        "2": {f"{_MAIN}.instances": 2},
-        "1": {f"{_MAIN}.instances": 1, f"{_MAIN}.single_instance_reason": _REASON},
-    },
-    "replication": {
-        "default": {},
-        "strict": {f"{_MAIN}.synchronous": {"method": "first", "number": 1, "data_durability": "required"}},
-        "asynchronous": {f"{_MAIN}.asynchronous_reason": _REASON},
-    },
-    "superuser": {
-        "off": {},
-        "on": {
-            f"{_MAIN}.superuser_access": True,
-            f"{_MAIN}.superuser_reason": _REASON,
-            f"{_MAIN}.secrets.superuser": "here/postgres/superuser",
-        },
-    },
-    "access": {
-        "nobody": {},
-        "people": {"cnpg.access": {"admins": ["platform-admins"], "viewers": ["developers", "auditors"]}},
-    },
-    "store": {"aws": {}, "own": _OWN_STORE, "own, own authority": {**_OWN_STORE, **_OWN_AUTHORITY}},
-    "backup egress": {
-        "by name": {},
-        "world": {f"{_MAIN}.backup.egress": "world", f"{_MAIN}.backup.egress_reason": _REASON},
-    },
-    "backup details": {
-        "default": {},
-        "all said": {
-            f"{_MAIN}.backup.server_name": "former",
-            f"{_MAIN}.backup.target": "primary",
-            f"{_MAIN}.backup.compression": {"data": "snappy", "wal": "zstd"},
-        },
-    },
-    "drill": {
-        "none": {},
-        "weekly": {
-            f"{_MAIN}.restore_drill": {"namespace": "drills", "schedule": "0 4 * * 0", "max_age": "8d"},
-        },
-    },
-    "former names": {
-        "none": {},
-        "in the certificate": {f"{_MAIN}.names.old_hosts": ["{app}-pooler.former", "{app}.elsewhere"]},
-        "served": {
-            f"{_MAIN}.names.old_hosts": ["{app}-pooler.former", "{app}.elsewhere"],
-            f"{_MAIN}.names.serve_old_hosts": True,
-        },
-    },
-    "names": {
-        "default": {},
-        "ours": {f"{_MAIN}.names.pooler": "pool-{app}", f"{_MAIN}.names.role": "app_{app}"},
-    },
-    "database protection": {"on": {}, "off": {f"{_MAIN}.deletion_protection": False}},
-    "pool mode": {"transaction": {}, "session": {f"{_SHOP}.pool_mode": "session"}},
-    "prepared statements": {
-        "default": {},
-        "off": {f"{_SHOP}.max_prepared_statements": 0, f"{_SHOP}.stateless_reason": _REASON},
-    },
-    "pooler pods": {"2": {}, "3": {f"{_SHOP}.instances": 3}, "1": {f"{_SHOP}.instances": 1}},
-    "pools": {"fixed": {}, "with reserve": {f"{_SHOP}.min_pool_size": 2, f"{_SHOP}.reserve_pool_size": 1}},
-    "application": {
-        "plain": {},
-        "with extras": {
-            f"{_SHOP}.extensions": ["pg_trgm", "uuid-ossp"],
-            f"{_SHOP}.client_changes": ["database.sslmode: verify-full"],
-        },
-    },
-    "shop clients": {
-        "both": {},
-        "remote": {f"{_SHOP}.clients": {"there": ["far", "farther"]}},
-        "local": {f"{_SHOP}.clients": {"this": ["web"]}, f"{_MAIN}.secrets.ca": GONE},
-    },
-}
-STACK: Final[Features] = {
-    "services": {
-        "both": {},
-        "one Dragonfly": {"dragonfly.clusters.queue": GONE, "cnpg": GONE, "operators.cnpg": GONE, "aws": GONE},
-        "Postgres": {"dragonfly": GONE, "operators.dragonfly": GONE},
-    },
-    "latency from afar": {"none": {}, "measured": {"consumers.latency": {"namespace": "far"}}},
-}
-FEATURES: Final[Features] = {**PLATFORM, **ACCOUNT, **OPERATORS, **DRAGONFLY, **POSTGRES, **STACK}
-"""In the order in which they are applied."""
 
 MOOT: Final[Mapping[Choice, Collection[str]]] = {
     ("services", "one Dragonfly"): (*POSTGRES, *ACCOUNT, "plugin"),
@@ -348,10 +39,14 @@ IMPOSSIBLE: Final[Mapping[frozenset[Choice], str]] = {
         "only Cilium's policies can name hosts": [
             {"cni": "generic", "snapshot": value} for value in ("bucket by keys", "bucket by role")
         ],
-        "a release of ours reads it": [{"operators": "of others", "operator metrics": "through a proxy"}],
+        "a release of ours reads it": [
+            {"operators": "of others", "operator metrics": "through a proxy"},
+            {"operators": "of others", "operator details": "said"},
+        ],
         "no chart installs it": [
             *({"operators": value, "plugin": "0.15.0"} for value in ("ours", "ours, placed")),
             {"operator metrics": "through a proxy", "plugin": "0.15.0"},
+            {"operator details": "said", "plugin": "0.15.0"},
         ],
         "client certificates are a part of TLS": [
             {"tls": "off", "client certificates": value} for value in ("fetched", "existing")
@@ -361,15 +56,37 @@ IMPOSSIBLE: Final[Mapping[frozenset[Choice], str]] = {
             for value in ("fetched", "existing")
             for probe in ("measured", "tuned")
         ]
-        + [{"client certificates": value, "latency from afar": "measured"} for value in ("fetched", "existing")],
+        + [
+            {"client certificates": value, "latency from afar": probe}
+            for value in ("fetched", "existing")
+            for probe in ("measured", "tuned")
+        ],
+        "what is locked stays": [
+            {"object lock": value, "bucket protection": "off"}
+            for value in ("governance", "governance of some", "compliance")
+        ],
+        "the bucket is somebody else's": [
+            *(
+                {"bucket": "existing", "object lock": value}
+                for value in ("governance", "governance of some", "compliance")
+            ),
+            {"bucket": "existing", "bucket days": "said"},
+        ],
+        "the key is somebody else's": [{"key": "given", "key days": "said"}],
+        "admins are of the partition": [{"partition": "china", "object lock": "governance of some"}],
+        "KMS keys are of one region": [{"partition": "china", "key": "given"}],
         "neither bucket nor key is made here": [
             {"bucket": "existing", "key": "given", "bucket protection": "off"},
         ],
         "no client in the other cluster uses a Dragonfly": [
-            {"latency from afar": "measured", "cache clients": "local"},
-            {"latency from afar": "measured", "services": "Postgres"},
-            {"latency from afar": "measured", "cni": "generic"},
-            {"latency from afar": "measured", "global service": "no"},
+            {"latency from afar": probe, **other}
+            for probe in ("measured", "tuned")
+            for other in (
+                {"cache clients": "local"},
+                {"services": "Postgres"},
+                {"cni": "generic"},
+                {"global service": "no"},
+            )
         ],
         "it measures from a client on this cluster": [
             {"cache clients": "remote", "latency": probe} for probe in ("measured", "tuned")

@@ -35,7 +35,7 @@ def cover(features: Features, excluded: Excluded = (), moot: Moot | None = None)
         pair = next(iter(left))
         names = {name for name, _ in pair}
         barred = [frozenset({choice}) for choice, vain in moot.items() if names & set(vain)]
-        row = _completed(dict(sorted(pair)), features, [*excluded, *barred], left)
+        row = _completed(dict(sorted(pair)), features, [*excluded, *barred], moot, left)
         if row is None:
             raise ImpossiblePairError(f"no row can hold {sorted(pair)}: exclude it, and say why")
         for held in pairs_of(row, moot):
@@ -59,11 +59,17 @@ def pairs_of(row: Row, moot: Moot | None = None) -> Iterator[Pair]:
 
 
 def _meant(row: Row, moot: Moot) -> list[Choice]:
-    vain = {name for choice, names in moot.items() if choice in row.items() for name in names}
+    vain = _vain(row, moot)
     return [choice for choice in row.items() if choice[0] not in vain]
 
 
-def _completed(row: Row, features: Features, excluded: Excluded, left: Mapping[Pair, None]) -> Row | None:
+def _vain(row: Row, moot: Moot) -> set[str]:
+    return {name for (feature, value), names in moot.items() if row.get(feature) == value for name in names}
+
+
+def _completed(
+    row: Row, features: Features, excluded: Excluded, moot: Moot, left: Mapping[Pair, None]
+) -> Row | None:
     """The row with a value for every feature, chosen to hold many of the pairs that are left; None when none fits."""
     held = set(row.items())
     if any(combination <= held for combination in excluded):
@@ -80,14 +86,22 @@ def _completed(row: Row, features: Features, excluded: Excluded, left: Mapping[P
     # Features with exclusions first: what is chosen after them can never fail.
     bound = {name for combination in excluded for name, _ in combination}
     first = [name for name in open_values if name in bound] or list(open_values)
+    before = sum(pair in left for pair in pairs_of(row, moot))
     gains = {
-        (name, value): sum(frozenset({(name, value), choice}) in left for choice in held)
-        for name in first
-        for value in open_values[name]
+        (name, value): _gain((name, value), row, moot, left, before) for name in first for value in open_values[name]
     }
     name = max(first, key=lambda name: max(gains[name, value] for value in open_values[name]))
     for value in sorted(open_values[name], key=lambda value: -gains[name, value]):
-        made = _completed({**row, name: value}, features, excluded, left)
+        made = _completed({**row, name: value}, features, excluded, moot, left)
         if made is not None:
             return made
     return None
+
+
+def _gain(choice: Choice, row: Row, moot: Moot, left: Mapping[Pair, None], before: int) -> int:
+    """How many more of the pairs that are left the row holds with this choice; fewer, when it makes features moot."""
+    if choice in moot:
+        return sum(pair in left for pair in pairs_of({**row, choice[0]: choice[1]}, moot)) - before
+    if choice[0] in _vain(row, moot):
+        return 0
+    return sum(frozenset({choice, held}) in left for held in _meant(row, moot))

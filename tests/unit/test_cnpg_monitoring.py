@@ -130,6 +130,12 @@ def test_every_name_in_the_certificate_is_verified_at_its_pooler() -> None:
     assert verified == set(made.server_names)
 
 
+def test_served_former_names_are_connected_to_as_well() -> None:
+    former = "shop-db.old.svc.cluster.local"
+    assert former not in target(args(OLD)).hosts
+    assert target(args(OLD, ("names.serve_old_hosts", True))).hosts[former][1] == "shop-db.old"
+
+
 def test_instances_and_poolers_are_reached_and_jobs_are_not() -> None:
     found = target(args())
     assert found.authority_secret == "main-ca"

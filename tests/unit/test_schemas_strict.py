@@ -3,17 +3,19 @@
 import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import feature_matrix
 import pytest
+from matrix_features import FEATURES
 from matrix_objects import of_consumer, of_row
 from pairwise import pairs, pairs_of
 from schemas import SOURCES, has_crd, require, sources_of, validate, violations
 from stack_objects import Manifest, objects
 from stack_samples import CHECKOUT, changed
 
-from seawall.components.settings import SettingsError, load
+from seawall.components.base import Settings
+from seawall.components.settings import SettingsError, StackSettings, load
 
 STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
 ROWS = feature_matrix.rows()
@@ -69,7 +71,7 @@ def test_every_object_of_a_row_of_the_matrix_fits(name: str) -> None:
 
 
 def test_the_rows_hold_every_pair_that_means_something() -> None:
-    features = {name: list(values) for name, values in feature_matrix.FEATURES.items()}
+    features = {name: list(values) for name, values in FEATURES.items()}
     wanted = set(pairs(features, feature_matrix.IMPOSSIBLE, feature_matrix.MOOT))
 
     assert wanted <= {pair for row in ROWS.values() for pair in pairs_of(row, feature_matrix.MOOT)}
@@ -79,7 +81,7 @@ def test_the_rows_hold_every_pair_that_means_something() -> None:
 
 @pytest.mark.parametrize("excluded", feature_matrix.IMPOSSIBLE, ids=lambda choices: ", ".join(v for _, v in choices))
 def test_the_settings_refuse_what_the_matrix_leaves_out(excluded: frozenset[tuple[str, str]], tmp_path: Path) -> None:
-    defaults = {name: next(iter(values)) for name, values in feature_matrix.FEATURES.items()}
+    defaults = {name: next(iter(values)) for name, values in FEATURES.items()}
     row = {**defaults, **dict(excluded)}
 
     with pytest.raises(SettingsError):
@@ -90,13 +92,66 @@ def test_the_settings_refuse_what_the_matrix_leaves_out(excluded: frozenset[tupl
 
 def test_every_value_of_a_feature_changes_something() -> None:
     base = feature_matrix.config_of({})
-    for feature, values in feature_matrix.FEATURES.items():
+    for feature, values in FEATURES.items():
         made = [feature_matrix.config_of({feature: value}) for value in values]
         if feature not in ("client certificates", "latency from afar", "prepared statements"):
             load(made[0])
         assert made[0] == base, f"{feature}: the first value is the default"
         if feature != "latency from afar":
             assert all(config != base for config in made[1:]), feature
+
+
+def test_every_optional_setting_is_a_feature() -> None:
+    """A setting that nobody puts into the matrix would never be seen in an object: add it, with its values."""
+    said = {path for config in _configurations() for path in _said(config, ())}
+
+    missing = [
+        ".".join(path)
+        for path in _optional(StackSettings, ())
+        if not any(len(path) == len(it) and all(a in ("*", b) for a, b in zip(path, it, strict=True)) for it in said)
+    ]
+    assert missing == []
+
+
+def _configurations() -> Iterator[dict[str, Any]]:
+    """One configuration for each value of each feature, and its consumer's."""
+    defaults = {name: next(iter(values)) for name, values in FEATURES.items()}
+    for feature, values in FEATURES.items():
+        for value in values:
+            row = {**defaults, feature: value}
+            # A value may refine what another feature brings.
+            row |= {"tls": "fetched"} if feature == "client certificates" else {}
+            for config in (feature_matrix.config_of(row), feature_matrix.consumer_of(row)):
+                yield {key.removeprefix("seawall:"): part for key, part in config.items()}
+
+
+def _said(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The path of every key of a configuration; those of a list's items are the list's."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*path, key)
+            yield from _said(item, (*path, key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _said(item, path)
+
+
+def _optional(model: type[Settings], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The path of every setting with a default; `*` is any name."""
+    for name, field in model.model_fields.items():
+        if not field.is_required():
+            yield (*path, name)
+        for inner, named in _models(field.annotation):
+            yield from _optional(inner, (*path, name, "*") if named else (*path, name))
+
+
+def _models(annotation: Any) -> Iterator[tuple[type[Settings], bool]]:
+    """The models in a type, and whether they are the values of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation, False
+    named = get_origin(annotation) is dict
+    for part in get_args(annotation):
+        yield from ((model, named or inner) for model, inner in _models(part))
 
 
 def one_of_each_kind() -> dict[str, Manifest]:
