@@ -96,7 +96,7 @@ def data_namespaces(settings: StackSettings) -> dict[str, bool]:
     """
     made: dict[str, bool] = {}
     if settings.dragonfly is not None:
-        made[settings.dragonfly.namespace] = False
+        made[settings.dragonfly.namespace] = any(cluster.protected for cluster in settings.dragonfly.clusters.values())
     if settings.cnpg is not None:
         clusters = settings.cnpg.clusters.values()
         made[settings.cnpg.namespace] = any(cluster.deletion_protection for cluster in clusters)

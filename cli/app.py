@@ -120,7 +120,7 @@ def status() -> None:
 
 @app.command(epilog=EXIT_CODES)
 def env(stack: Stack = "sandbox") -> None:
-    """Print the variables with which kubectl and the AWS CLI reach the running sandbox.
+    """Print the variables with which kubectl, the AWS CLI and Pulumi's CLI reach the running sandbox.
 
     Example: [bold]eval "$(seawall env --stack sandbox)"; kubectl get pods -A[/]
     """

@@ -10,7 +10,7 @@ from rich.text import Text
 from seawall import paths
 from seawall.errors import EnvironmentFailure, UserError
 from seawall.sandbox.cluster import Sandbox
-from seawall.sandbox.engine import layout, recovery
+from seawall.sandbox.engine import environment, layout, recovery
 
 
 def status() -> None:
@@ -59,6 +59,7 @@ def env(stack: str) -> None:
         # The sandbox's S3, KMS and IAM take any credentials; without some the AWS CLI would look for real ones.
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox",
+        **environment.backend(sandbox.state),
     }
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")

@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seawall.components.fields import local_clients, remote_clients
-from seawall.operators.cnpg import dns_forms
+from seawall.operators.cnpg import CA_KEY, dns_forms
 
 ServiceKind = Literal["dragonfly", "postgresql"]
 TlsMode = Literal["disable", "verify-full"]
 """libpq's words: `disable` is plaintext, `verify-full` checks the certificate's authority and the host name."""
-
-CA_KEY = "ca.crt"
-"""The one key of an authority's Secret that may reach a client, and the property of its entry in the secret store."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from seawall import paths
-from seawall.components.apart import clients_apart
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.base import NotSettledError, Problem, ProblemsError, RefusedError, Settings, each, rule
+from seawall.components.client_namespaces import clients_apart
 from seawall.components.cnpg.checks import backup_problems, cnpg_problems
 from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
 from seawall.components.consumers.checks import consumer_problems

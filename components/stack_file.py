@@ -95,7 +95,9 @@ def read_stack_file(project: Path, stack: str) -> dict[str, object]:
     file = project / f"Pulumi.{stack}.yaml"
     if "/" in stack or not file.is_file():
         known = sorted(
-            path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in project.glob("Pulumi.*.yaml")
+            path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+            for path in project.glob("Pulumi.*.yaml")
+            if path.is_file()
         )
         meant = nearest(stack, known)
         hint = f"did you mean `{meant}`?" if meant else f"there are: {', '.join(known) or 'none'}"

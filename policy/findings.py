@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from seawall.policy.estate.model import Estate, GroupKind, KubeObject
 
+PACK = "seawall"
+"""The pack's name, as the engine says it with every verdict."""
 DEFERRED_POLICY = "SEAWALL-DEFERRED"
 """The policy under which a verdict that waits for another resource is reported in a preview; advisory."""
 

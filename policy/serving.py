@@ -29,11 +29,10 @@ from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from seawall import __version__
 from seawall.policy.estate import engine
-from seawall.policy.findings import DEFERRED_POLICY, Finding, Outcome, Rule
+from seawall.policy.findings import DEFERRED_POLICY, PACK, Finding, Outcome, Rule
 from seawall.policy.judging import judge, judge_alone
 from seawall.policy.rules import load
 
-NAME = "seawall"
 NOT_EVALUATED = "SEAWALL-NOT-EVALUATED"
 """The policy under which a rule that came to no verdict is reported; mandatory."""
 
@@ -106,7 +105,7 @@ class Servicer(_PolicyAnalyzerServicer):
 
     def __init__(self, made: list[Policy]) -> None:
         """`made` is what `policies` returns."""
-        super().__init__(NAME, __version__, made, EnforcementLevel.ADVISORY)
+        super().__init__(PACK, __version__, made, EnforcementLevel.ADVISORY)
         self._policies = {policy.name: policy for policy in made}
         self._preview = False
         self._reported: set[str] = set()

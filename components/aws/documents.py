@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from seawall.components.aws.hosts import s3_host
+
 Statement = dict[str, object]
 
 OBJECT_WRITER_ACTIONS = (
@@ -152,9 +154,7 @@ def key_policy(*, partition: str, account: str, region: str, admins: Sequence[st
 
     `admins`, `writer` and `reader` are ARNs. KMS refuses a policy that names an identity which is not there yet.
     """
-    through_s3 = {
-        "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"}
-    }
+    through_s3 = {"StringEquals": {"kms:ViaService": s3_host(region)}}
     return _document(
         [
             {

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from seawall.components.base import Problem, Settings, rule
+from seawall.components.deletion import UnprotectedReason, unprotected_problems, unprotected_reason
 from seawall.components.fields import Count, Flag, Text
 from seawall.components.problems import RefusedError
 
@@ -155,6 +156,7 @@ class BucketSettings(Settings):
         description="Bucket and key are protected from deletion, and stay when they leave the stack. `false` is for "
         "stacks whose backups nobody will miss",
     )
+    unprotected_reason: UnprotectedReason = unprotected_reason()
     key_deletion_days: Annotated[Count, Field(ge=7, le=30)] = Field(
         default=30, description="Days between the order to delete the key and its end; KMS allows 7 to 30"
     )
@@ -172,6 +174,10 @@ class BucketSettings(Settings):
                 "bills it; raise noncurrent_days to the same",
                 self.object_lock.days,
             )
+
+    @rule
+    def _unprotected_for_a_reason(self) -> Iterator[Problem]:
+        return unprotected_problems(unprotected=not self.deletion_protection, reason=self.unprotected_reason)
 
     @rule
     def _a_locked_bucket_stays(self) -> Iterator[Problem]:

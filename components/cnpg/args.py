@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seawall.components.cnpg.application_settings import Application
+from seawall.components.cnpg.object_names import break_glass_secret, role_secret, validation_name
 from seawall.components.cnpg.settings import PostgresCluster
 from seawall.components.kubernetes.metadata import owned_labels
 from seawall.components.operators import CnpgOperator
@@ -21,16 +22,6 @@ Leaf = Any
 
 FIRST_WITH_DATABASE_ROLE = (1, 30, 0)
 """The first operator that has `DatabaseRole`; older ones know roles only in the Cluster."""
-
-
-def break_glass_secret(cluster: str) -> str:
-    """The name of the Secret with a cluster's superuser password; not the operator's own `<cluster>-superuser`."""
-    return f"{cluster}-break-glass"
-
-
-def validation_name(cluster: str) -> str:
-    """The name of the CronJob that validates a cluster's backups, and of what belongs to it."""
-    return f"{cluster}-validation"
 
 
 @dataclass(frozen=True)
@@ -202,8 +193,8 @@ class ApplicationArgs:
 
     @property
     def role_secret(self) -> str:
-        """The Secret with the role's name and password; the infix keeps it apart from the operator's own Secrets."""
-        return f"{self.cluster.name}-role-{self.name}"
+        """The Secret with the role's name and password."""
+        return role_secret(self.cluster.name, self.name)
 
     @property
     def former_services(self) -> list[tuple[str, str]]:

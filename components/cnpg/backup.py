@@ -80,6 +80,7 @@ def scheduled_backup(args: CnpgSharedClusterArgs) -> Manifest:
         "spec": {
             "cluster": {"name": args.name},
             "schedule": args.settings.backup.schedule,
+            "suspend": False,  # said, so that an update ends what was suspended by hand
             "immediate": True,
             "method": barman.BACKUP_METHOD,
             "pluginConfiguration": {"name": barman.PLUGIN_NAME},

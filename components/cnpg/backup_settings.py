@@ -120,8 +120,7 @@ class Backup(Settings):
     egress: Literal["fqdn", "world"] = Field(
         default="fqdn",
         description="Whom the pods with the store's keys may reach on its port: `fqdn` the store by its exact host "
-        "names, `world` everything outside the cluster. Only Cilium can tell: with `cni: generic` it is always "
-        "everything",
+        "names, `world` everything outside the cluster. Only Cilium can tell: `cni: generic` needs `world`",
     )
     egress_reason: Text | None = Field(default=None, description="Needed for, and only for, `egress: world`")
 

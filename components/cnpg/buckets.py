@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from seawall.components.aws.args import BackupBucketArgs
 from seawall.components.aws.settings import AwsSettings
-from seawall.components.cnpg.args import BackupTarget, validation_name
+from seawall.components.cnpg.args import BackupTarget
+from seawall.components.cnpg.object_names import validation_name
 from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
 from seawall.operators.barman import kms_argument
 

@@ -41,8 +41,18 @@ def cnpg_problems(platform: Platform, cnpg: CnpgSettings, operators: Operators) 
 
 def _egress(path: tuple[str | int, ...], cluster: PostgresCluster, platform: Platform) -> Iterator[Problem]:
     """Cilium's rules for what is outside the cluster never match a Service of it, nor a host name an address."""
+    if platform.cni != "cilium":
+        if cluster.backup.egress == "fqdn":
+            yield Problem(
+                (*path, "backup", "egress"),
+                "must be `world` with `cni: generic`, whose policies cannot name a host: every address is open on the "
+                "store's port; say in `egress_reason` why that is accepted",
+                "fqdn",
+                "CNPG-SEC-001",
+            )
+        return
     host = cluster.backup.endpoint_host
-    if host is None or platform.cni != "cilium":
+    if host is None:
         return
     where = (*path, "backup", "endpoint")
     if host.endswith((".svc", ".svc.cluster.local")):

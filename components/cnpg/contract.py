@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.cnpg.settings import PostgresCluster
 from seawall.components.contract import Authority, Client, Connection, Credentials, TlsMode, clients_of, hosts_of
-from seawall.operators.cnpg import POOLER_PORT, dns_forms
+from seawall.operators.cnpg import CA_KEY, POOLER_PORT, authority_secret, dns_forms
 
 TLS_MODE: TlsMode = "verify-full"
 """libpq's `sslmode` for clients; every name of the pooler is in its certificate."""
@@ -29,7 +29,7 @@ def _connection(name: str, namespace: str, settings: PostgresCluster, applicatio
     names, secrets = settings.names, settings.secrets
     hosts = hosts_of(names.pooler_of(application), namespace, client.namespace)
     # Only `ca.crt` of the Secret may reach a client: it holds the authority's private key as well.
-    ca = Authority(secret=f"{namespace}/{name}-ca", path=secrets.ca)
+    ca = Authority(secret=f"{namespace}/{authority_secret(name)}", path=secrets.ca)
     return Connection(
         service="postgresql",
         name=application,
@@ -76,8 +76,8 @@ def _about(application: ApplicationArgs) -> dict[str, object]:
         "role": application.role,
         "poolMode": application.settings.pool_mode,
         "tlsMode": TLS_MODE,
-        "caSecret": f"{args.namespace}/{args.name}-ca",
-        "caKey": "ca.crt",
+        "caSecret": f"{args.namespace}/{authority_secret(args.name)}",
+        "caKey": CA_KEY,
         "secretPath": args.settings.secret_path(application.name),
         "clients": {cluster: list(names) for cluster, names in application.settings.clients.items()},
         "connections": [it.to_dict() for it in seen],

@@ -3,6 +3,7 @@
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.cnpg.parameters import TLS_DEFAULTS
 from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.components.kubernetes.service_account import ROLE_ANNOTATION
 from seawall.components.kubernetes.spread import zone_spread
 from seawall.operators import annotations
 from seawall.operators.barman import PLUGIN_NAME
@@ -12,9 +13,6 @@ from seawall.operators.labels import HOSTNAME
 WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
 WAIT_FOR_APPLIED = {"pulumi.com/waitFor": "jsonpath={.status.applied}=true"}
 """The provider waits for the operator's own word: a Cluster that serves, a role or database that is there."""
-
-IRSA_ANNOTATION = "eks.amazonaws.com/role-arn"
-"""On a ServiceAccount: the IAM role that its pods take."""
 
 PASSWORD_METHOD = "scram-sha-256"  # noqa: S105  # the name of a method, not a password
 
@@ -54,7 +52,7 @@ def cluster(args: CnpgSharedClusterArgs) -> Manifest:
     if not args.has_database_role:
         spec["managed"] = {"roles": [_role(application) for application in args.applications]}
     if args.target.writer_role is not None:
-        spec["serviceAccountTemplate"] = {"metadata": {"annotations": {IRSA_ANNOTATION: args.target.writer_role}}}
+        spec["serviceAccountTemplate"] = {"metadata": {"annotations": {ROLE_ANNOTATION: args.target.writer_role}}}
     return {
         "apiVersion": API_VERSION,
         "kind": "Cluster",

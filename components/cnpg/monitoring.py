@@ -176,7 +176,8 @@ def _instance_alerts(args: CnpgSharedClusterArgs) -> list[Alert]:
 
 def _pooler_alerts(args: CnpgSharedClusterArgs) -> list[Alert]:
     names = "|".join(application.pooler for application in args.applications)
-    pods = f'{{namespace="{args.namespace}",pod=~"({names})-.+"}}'
+    # Hash and suffix hold no `-`: with `.+` the pods of another cluster's pooler `x-y` would count as those of `x`.
+    pods = f'{{namespace="{args.namespace}",pod=~"({names})-[a-z0-9]+-[a-z0-9]+"}}'
     wait = int(duration(args.settings.alerts.pooler_wait).total_seconds())
     wanted = sum(application.settings.instances for application in args.applications)
     return [

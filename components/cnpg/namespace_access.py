@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from seawall.components.cnpg import access
-from seawall.components.cnpg.args import break_glass_secret
+from seawall.components.cnpg.object_names import break_glass_secret
 from seawall.components.cnpg.settings import CnpgSettings
 from seawall.components.kubernetes.register import register
 

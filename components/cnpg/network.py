@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from seawall.components.aws.hosts import domain, s3_host, sts_host
 from seawall.components.cnpg import certificates
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.kubernetes import network
@@ -144,11 +145,10 @@ def object_store_hosts(args: CnpgSharedClusterArgs) -> tuple[str, ...]:
     if region is None:
         hosts = [backup.endpoint_host or ""]
     else:
-        domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-        hosts = [f"s3.{region}.{domain}", *([f"s3.{domain}"] if region == "us-east-1" else [])]
+        hosts = [s3_host(region), *([f"s3.{domain(region)}"] if region == "us-east-1" else [])]
     names = [name for host in hosts for name in (host, f"{backup.bucket}.{host}")]
     if region is not None and args.uses_roles:
-        names += [f"sts.{region}.{domain}", f"sts.{domain}"]
+        names += [sts_host(region), f"sts.{domain(region)}"]
     return tuple(names)
 
 

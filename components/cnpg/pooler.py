@@ -4,7 +4,8 @@ from seawall.components.cnpg.args import ApplicationArgs
 from seawall.components.cnpg.manifests import PASSWORD_METHOD
 from seawall.components.fields import remote_clients
 from seawall.components.kubernetes.budget import disruption_budget
-from seawall.components.kubernetes.metadata import GLOBAL_SERVICE, Manifest, metadata
+from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.components.kubernetes.service import GLOBAL_SERVICE
 from seawall.components.kubernetes.spread import required_anti_affinity, zone_spread
 from seawall.operators import annotations
 from seawall.operators.cnpg import API_VERSION, pooler_labels

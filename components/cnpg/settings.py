@@ -13,7 +13,9 @@ from seawall.components.cnpg.alert_settings import AlertThresholds
 from seawall.components.cnpg.application_settings import Application, Names, fill, sql_name_problem
 from seawall.components.cnpg.backup_settings import Backup, RestoreDrill, Validation
 from seawall.components.cnpg.connections import demand, direct_demand
+from seawall.components.cnpg.object_names import LONGEST_POOLER, collisions
 from seawall.components.cnpg.secret_settings import SecretPaths
+from seawall.components.deletion import UnprotectedReason, unprotected_problems, unprotected_reason
 from seawall.components.fields import (
     ByteQuantity,
     Count,
@@ -133,6 +135,7 @@ class PostgresCluster(Settings):
         default=True,
         description="Cluster, databases and roles are protected from deletion, and stay when they leave the stack",
     )
+    unprotected_reason: UnprotectedReason = unprotected_reason()
     backup: Backup = Field(description="Base backups and WAL archive")
     validation: Validation = Field(description="The check of what the backups left in the object store")
     certificates: CertificateProbe = Field(
@@ -199,6 +202,10 @@ class PostgresCluster(Settings):
             yield Problem(
                 ("single_instance_reason",), "is read only with `instances: 1`; remove it", risk="CNPG-OPS-002"
             )
+
+    @rule
+    def _unprotected_for_a_reason(self) -> Iterator[Problem]:
+        return unprotected_problems(unprotected=not self.deletion_protection, reason=self.unprotected_reason)
 
     @rule
     def _superuser_has_a_reason(self) -> Iterator[Problem]:
@@ -333,10 +340,11 @@ class CnpgSettings(Settings):
             for application in cluster.applications:
                 pooler = cluster.names.pooler_of(application)
                 where = ("clusters", name, "names", "pooler")
-                if not re.fullmatch(_SERVICE, pooler):
+                if not re.fullmatch(_SERVICE, pooler) or len(pooler) > LONGEST_POOLER:
                     yield Problem(
                         where,
-                        f"gives {pooler}, which is no Service name (a letter, then letters, digits, `-`; at most 63)",
+                        f"gives {pooler}, which is no name of a pooler (a letter, then letters, digits, `-`; at most "
+                        f"{LONGEST_POOLER}, because its pods' names are longer)",
                     )
                 owner = f"pooler of {application} in {name}"
                 if taken.setdefault(pooler, owner) != owner:
@@ -366,6 +374,10 @@ class CnpgSettings(Settings):
                     yield Problem(
                         where, f"gives {host}, which is taken by {holder}: it cannot be served", risk="CNPG-OPS-001"
                     )
+
+    @rule
+    def _objects_are_one_clusters(self) -> Iterator[Problem]:
+        yield from collisions(self.clusters)
 
     @rule
     def _drills_are_elsewhere(self) -> Iterator[Problem]:

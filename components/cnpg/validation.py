@@ -4,7 +4,7 @@ from pathlib import Path
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.backup import ACCESS_KEY_ID, SECRET_ACCESS_KEY, environment
-from seawall.components.cnpg.manifests import IRSA_ANNOTATION
+from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
 from seawall.operators.cnpg import UID
@@ -36,13 +36,9 @@ def config_map(args: CnpgSharedClusterArgs) -> Manifest:
 
 def service_account(args: CnpgSharedClusterArgs) -> Manifest:
     """An account without any right in the cluster; with IAM roles it is what AWS knows the reader by."""
-    annotations = {IRSA_ANNOTATION: args.target.reader_role} if args.target.reader_role is not None else None
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(args.validation_name, args.namespace, labels=args.labels, annotations=annotations),
-        "automountServiceAccountToken": False,
-    }
+    return accounts.service_account(
+        args.validation_name, args.namespace, role=args.target.reader_role, labels=args.labels
+    )
 
 
 def cron_job(args: CnpgSharedClusterArgs) -> Manifest:
@@ -54,6 +50,7 @@ def cron_job(args: CnpgSharedClusterArgs) -> Manifest:
         "spec": {
             "schedule": args.settings.validation.schedule,
             "timeZone": "Etc/UTC",
+            "suspend": False,  # said, so that an update ends what was suspended by hand
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": LATEST_START_SECONDS,
             "successfulJobsHistoryLimit": 3,

@@ -105,6 +105,17 @@ def _latency(mine: "StackSettings", services: tuple[ConsumedService, ...]) -> It
         )
         return
     open_to = {it.instance: it for it in services if it.instance and latency.namespace in it.clients}
+    own = mine.dragonfly.clusters if mine.dragonfly is not None else {}
+    for service in measured(latency, services):
+        probe = own[service.instance].latency if service.instance in own else None
+        if probe is not None and probe.namespace == latency.namespace:
+            yield Problem(
+                (*path, "namespace"),
+                f"must be another namespace: the probe of this cluster's own instance {service.instance} runs there, "
+                "and both would have the same name",
+                latency.namespace,
+                risk,
+            )
     for index, instance in enumerate(latency.instances):
         if instance not in open_to:
             yield Problem(

@@ -7,10 +7,7 @@ from seawall.components.consumers.services import ClientSecret, ConsumedService
 from seawall.components.kubernetes.external_secret import external_secret
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.monitoring import about, prometheus_rule, secret_sync_alert
-from seawall.components.kubernetes.service import external_name
-
-STUB_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "false"}
-"""Annotations of a Service that is one over the mesh, and adds nothing of its own to the other clusters."""
+from seawall.components.kubernetes.service import STUB_SERVICE, external_name
 
 SECRET_ALERT = "SharedServiceSecretNotSynced"  # noqa: S105  # the name of an alert
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seawall.components.cnpg import contract as postgres
+from seawall.components.cnpg.object_names import role_secret
 from seawall.components.cnpg.settings import PostgresCluster
-from seawall.components.contract import CA_KEY, Connection
+from seawall.components.contract import Connection
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.contract import dragonfly_connections
 from seawall.components.kubernetes.external_secret import BASIC_AUTH, OPAQUE
-from seawall.operators.cnpg import POOLER_PORT_NAME, pooler_labels
+from seawall.operators.cnpg import CA_KEY, POOLER_PORT_NAME, pooler_labels
 from seawall.operators.dragonfly import CLIENT_PORT_NAME, pod_labels
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def _database(
         pods=pooler_labels(pooler),
         connections=connections,
         secrets=(
-            ClientSecret(f"{cluster}-role-{application}", first.credentials.path, first.credentials.fields, BASIC_AUTH),
+            ClientSecret(
+                role_secret(cluster, application), first.credentials.path, first.credentials.fields, BASIC_AUTH
+            ),
             *_authority(f"{cluster}-server-ca", first),
         ),
         aliases=tuple(former),

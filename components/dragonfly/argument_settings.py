@@ -1,5 +1,6 @@
 """Which further arguments of the process a person may give."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -43,6 +44,11 @@ def _argument(value: str) -> str:
         raise RefusedError(
             f"must be written with its value, like --{name}=true: without one it takes the next argument for its "
             "value, which may be the operator's"
+        )
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise RefusedError(
+            "must name the argument in lower-case letters, digits and `_`: no argument of the process is spelt "
+            "otherwise, and the process exits at one that it does not know"
         )
     return value
 

@@ -8,7 +8,7 @@ import yaml
 from seawall.components.dragonfly import manifests, monitoring, network, secrets
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.secret_settings import AuthSecret
-from seawall.components.dragonfly.settings import DragonflyClusterSettings, Flags
+from seawall.components.dragonfly.settings import DragonflyClusterSettings
 from seawall.components.dragonfly.snapshot_settings import Snapshot
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.namespace import namespace
@@ -47,7 +47,6 @@ _SETTINGS = DragonflyClusterSettings(
     maxmemory_bytes=384 * 1024**2,
     snapshot=Snapshot(cron="*/15 * * * *", size="2Gi", storage_class="standard"),
     auth_secret=AuthSecret(name="gitlab-dragonfly-auth", path="kubernetes/apps/gitlab/dragonfly", property="password"),
-    flags=Flags(default_lua_flags="allow-undeclared-keys"),
     clients={"this": ("gitlab-system",)},
 )
 

@@ -3,9 +3,9 @@
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.secrets import bucket_access, references
 from seawall.components.dragonfly.snapshot_settings import Snapshot
-from seawall.components.kubernetes.metadata import GLOBAL_SERVICE, Manifest, metadata
+from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
-from seawall.components.kubernetes.service import external_name
+from seawall.components.kubernetes.service import GLOBAL_SERVICE, external_name
 from seawall.components.kubernetes.spread import (
     host_spread,
     preferred_anti_affinity,

@@ -27,7 +27,7 @@ class Placement(Settings):
         "`topology_spread`: maxSkew 1 over hostnames, DoNotSchedule, minDomains = replicas",
     )
     reason: Text | None = Field(
-        default=None, description="Why a strategy other than the default is enough; needed with one"
+        default=None, description="Needed for, and only for, a strategy other than the default: why it is enough"
     )
 
     RISKS: ClassVar[dict[str, str]] = {"strategy": "DFLY-TECH-001", "reason": "DFLY-TECH-001"}
@@ -38,11 +38,15 @@ class Placement(Settings):
         return self.strategy != "preferred_anti_affinity"
 
     @rule
-    def _a_softer_one_has_a_reason(self) -> Iterator[Problem]:
+    def _only_a_softer_one_has_a_reason(self) -> Iterator[Problem]:
         if self.strategy in WHY_SOFTER and self.reason is None:
             yield Problem(
                 ("reason",),
                 f"is missing: `{self.strategy}` is weaker than `required_anti_affinity` "
                 f"({WHY_SOFTER[self.strategy]}); say why that is enough",
                 risk="DFLY-TECH-001",
+            )
+        if self.strategy not in WHY_SOFTER and self.reason is not None:
+            yield Problem(
+                ("reason",), "is read only with a strategy softer than the default; remove it", risk="DFLY-TECH-001"
             )

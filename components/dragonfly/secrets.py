@@ -3,8 +3,9 @@
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.secret_settings import Acl
 from seawall.components.dragonfly.snapshot_settings import BucketKeys, SnapshotBucket
+from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.external_secret import OPAQUE, external_secret
-from seawall.components.kubernetes.metadata import Manifest, metadata
+from seawall.components.kubernetes.metadata import Manifest
 from seawall.operators.dragonfly import TLS_CERTIFICATE, TLS_PRIVATE_KEY, TLS_SECRET_TYPE
 
 DEFAULT_USER = "USER default ON resetpass #{{ .password | sha256sum }} ~* &* +@ALL"
@@ -82,24 +83,11 @@ def bucket_access(args: DragonflyClusterArgs) -> Manifest:
 
 
 def service_account(args: DragonflyClusterArgs) -> Manifest | None:
-    """The service account by which the pods take on the bucket's role; None when they have no role.
-
-    It cannot talk to the API server: the token that AWS reads is another one, which EKS mounts by itself.
-    """
+    """The service account by which the pods take on the bucket's role; None when they have no role."""
     bucket = _bucket(args)
     if bucket is None or bucket.role_arn is None:
         return None
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(
-            args.name,
-            args.namespace,
-            labels=args.labels,
-            annotations={"eks.amazonaws.com/role-arn": bucket.role_arn},
-        ),
-        "automountServiceAccountToken": False,
-    }
+    return accounts.service_account(args.name, args.namespace, role=bucket.role_arn, labels=args.labels)
 
 
 def _auth(args: DragonflyClusterArgs) -> Manifest:

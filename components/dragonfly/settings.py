@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from seawall.components.base import Problem, Settings, each, rule
+from seawall.components.deletion import UnprotectedReason, unprotected_problems, unprotected_reason
 from seawall.components.dragonfly.argument_settings import Argument
 from seawall.components.dragonfly.placement_settings import Placement
 from seawall.components.dragonfly.secret_settings import Acl, AuthSecret, Tls
@@ -60,11 +61,15 @@ LuaFlags = Literal["allow-undeclared-keys", "disable-atomicity", "allow-undeclar
 
 
 class Flags(Settings):
-    """Behaviour that today's clients rely on; dropping it can break Lua scripts and cluster-aware clients."""
+    """Behaviour that clients rely on where Redis ran before, so it is on; null takes it away from one instance."""
 
-    default_lua_flags: LuaFlags | None = Field(default=None, description="What every Lua script may do unasked")
+    default_lua_flags: LuaFlags | None = Field(
+        default="allow-undeclared-keys",
+        description="What every Lua script may do unasked; without it scripts that build key names (GitLab's) fail",
+    )
     cluster_mode: Literal["emulated"] | None = Field(
-        default=None, description="`emulated`: one node answers as a Redis cluster of one"
+        default="emulated",
+        description="`emulated`: one node answers as a Redis cluster of one; without it cluster-aware clients fail",
     )
 
 
@@ -148,6 +153,7 @@ class DragonflyClusterSettings(Settings):
         default=None,
         description="Whether the engine refuses to delete the instance. Default: true for a queue, false for a cache",
     )
+    unprotected_reason: UnprotectedReason = unprotected_reason()
     latency: LatencyProbe | None = Field(
         default=None, description="What clients on this cluster wait for, measured from the namespace of one of them"
     )
@@ -194,6 +200,11 @@ class DragonflyClusterSettings(Settings):
     def evicts(self) -> bool:
         """Whether full memory evicts old keys."""
         return self.purpose == "cache"
+
+    @rule
+    def _unprotected_for_a_reason(self) -> Iterator[Problem]:
+        unprotected = self.purpose == "queue" and not self.protected
+        return unprotected_problems(unprotected=unprotected, reason=self.unprotected_reason)
 
     @rule
     def _budget_leaves_room(self) -> Iterator[Problem]:
@@ -295,14 +306,16 @@ class DragonflySettings(Settings):
             other = taken.setdefault(service, name)
             if other != name:
                 yield Problem(
-                    ("clusters", name, "global_service", "name"), f"is already the Service of `{other}`", service
+                    ("clusters", name, "global_service", "name"),
+                    f"is already the Service of `{other}`; choose another name",
+                    service,
                 )
 
         def aliases(name: str, cluster: DragonflyClusterSettings) -> Iterator[Problem]:
             for index, alias in enumerate(cluster.aliases):
                 path = ("clusters", name, "aliases", index)
                 if alias in taken:
-                    yield Problem(path, f"is already a Service of `{taken[alias]}`", alias)
+                    yield Problem(path, f"is already a Service of `{taken[alias]}`; remove it here or there", alias)
                 elif alias in self.clusters and alias != name:
                     yield Problem(
                         path, "must not be the name of another instance: clients would meet the wrong data", alias

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cronsim import CronSim
 from pydantic import AfterValidator, Field
 
+from seawall.components.aws.hosts import s3_host, sts_host
 from seawall.components.aws.settings import BucketName, Region
 from seawall.components.base import Problem, Settings, rule
 from seawall.components.dragonfly.secret_settings import EXISTS
@@ -122,7 +123,7 @@ class SnapshotBucket(Settings):
         "(Cilium), `world` everything outside the cluster on the store's port; the only thing that can be said with "
         "`cni: generic`",
     )
-    egress_reason: Text | None = Field(default=None, description="Why `egress: world` is needed; needed with it")
+    egress_reason: Text | None = Field(default=None, description="Needed for, and only for, `egress: world`: why it is")
 
     @property
     def directory(self) -> str:
@@ -137,8 +138,8 @@ class SnapshotBucket(Settings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """The host names that the process asks for: the bucket's own, the store's, and that of the token service."""
-        store = self.endpoint.partition(":")[0] if self.endpoint else f"s3.{self.region}.amazonaws.com"
-        tokens = (f"sts.{self.region}.amazonaws.com",) if self.role_arn else ()
+        store = self.endpoint.partition(":")[0] if self.endpoint else s3_host(self.region)
+        tokens = (sts_host(self.region),) if self.role_arn else ()
         return (f"{self.name}.{store}", store, *tokens)
 
     @rule
@@ -157,6 +158,8 @@ class SnapshotBucket(Settings):
                 "store's host names are not enough",
                 risk="DFLY-SEC-001",
             )
+        if self.egress != "world" and self.egress_reason is not None:
+            yield Problem(("egress_reason",), "is read only with `egress: world`; remove it", risk="DFLY-SEC-001")
 
 
 class Snapshot(Settings):

@@ -8,9 +8,6 @@ from seawall.operators.annotations import MANAGED_BY, MANAGED_BY_LABEL
 Manifest = dict[str, Any]
 """A complete Kubernetes object as plain data: apiVersion, kind, metadata, spec."""
 
-GLOBAL_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "true"}
-"""Annotations of a Service that is one over the Cilium mesh, with this cluster's pods behind it."""
-
 
 def metadata(
     name: str,

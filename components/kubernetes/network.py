@@ -37,6 +37,10 @@ class Entity(Enum):
 
     API_SERVER = "kube-apiserver"
     """The API server of the policy's own cluster."""
+    NODE = "host"
+    """The node that the pod itself is on."""
+    OTHER_NODES = "remote-node"
+    """Every other node, those of the mesh's other clusters included."""
     INTERNET = "world"
     """Everything outside the cluster: object stores and token services."""
 
@@ -159,6 +163,7 @@ def _endpoint(pods: Pods, cluster: str) -> Manifest:
 
 
 def _generic(policy: Policy) -> Manifest:
+    """A rule without peers is about nobody, but an empty `from` or `to` means everybody: it is left out."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -166,8 +171,8 @@ def _generic(policy: Policy) -> Manifest:
         "spec": {
             "podSelector": {"matchLabels": dict(policy.pods)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [_generic_rule(rule, "from") for rule in policy.ingress],
-            "egress": [_generic_rule(rule, "to") for rule in policy.egress],
+            "ingress": [_generic_rule(rule, "from") for rule in policy.ingress if rule.peers],
+            "egress": [_generic_rule(rule, "to") for rule in policy.egress if rule.peers],
         },
     }
 
@@ -177,10 +182,16 @@ def _generic_rule(rule: Rule, direction: Literal["from", "to"]) -> Manifest:
     if rule.peers == (Entity.API_SERVER,):
         tcp = tcp or API_SERVER_PORTS
     return {
-        direction: [part for peer in rule.peers for part in _generic_peer(peer)],
+        direction: [part for peer in _nameable(rule.peers) for part in _generic_peer(peer)],
         "ports": [{"protocol": "TCP", "port": port} for port in tcp]
         + [{"protocol": "UDP", "port": port} for port in rule.udp],
     }
+
+
+def _nameable(peers: Sequence[Peer]) -> Iterable[Peer]:
+    """The peers with at most one that is no pods: each of those is written as every address."""
+    pods = [peer for peer in peers if isinstance(peer, Pods)]
+    return (*pods, *[peer for peer in peers if not isinstance(peer, Pods)][:1])
 
 
 def _generic_peer(peer: Peer) -> list[Manifest]:

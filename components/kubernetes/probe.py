@@ -13,6 +13,7 @@ from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.monitoring import pod_monitor
 from seawall.components.kubernetes.network import Policy, Rule
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
+from seawall.components.kubernetes.service_account import service_account
 from seawall.components.platform import Platform
 
 METRICS_PORT = 9180
@@ -86,11 +87,17 @@ def manifests(probe: Probe) -> dict[str, Manifest]:
     """The probe's objects by purpose: `script`, `account`, `network`, `job`, `scrape`; the job needs the first 3."""
     return {
         "script": config_map(probe),
-        "account": service_account(probe),
+        "account": service_account(probe.name, probe.namespace, labels=probe.labels),
         "network": network.render(policy(probe), cni=probe.platform.cni, cluster=probe.platform.cluster),
         "job": cron_job(probe),
         "scrape": pod_monitor(
-            probe.name, probe.namespace, pods=probe.pods, port=METRICS_PORT_NAME, path=METRICS_PATH, labels=probe.labels
+            probe.name,
+            probe.namespace,
+            pods=probe.pods,
+            port=METRICS_PORT_NAME,
+            path=METRICS_PATH,
+            labels=probe.labels,
+            one_after_another=True,
         ),
     }
 
@@ -102,16 +109,6 @@ def config_map(probe: Probe) -> Manifest:
         "kind": "ConfigMap",
         "metadata": metadata(probe.name, probe.namespace, labels=probe.labels),
         "data": {_key(path): source.read_text(encoding="utf-8") for path, source in _files(probe).items()},
-    }
-
-
-def service_account(probe: Probe) -> Manifest:
-    """An account without any right and without a token."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(probe.name, probe.namespace, labels=probe.labels),
-        "automountServiceAccountToken": False,
     }
 
 
@@ -138,6 +135,7 @@ def cron_job(probe: Probe) -> Manifest:
         "spec": {
             "schedule": probe.schedule,
             "timeZone": "Etc/UTC",
+            "suspend": False,  # said, so that an update ends what was suspended by hand
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": LATEST_START_SECONDS,
             "successfulJobsHistoryLimit": 1,

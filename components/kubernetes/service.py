@@ -4,6 +4,11 @@ from collections.abc import Mapping
 
 from seawall.components.kubernetes.metadata import Manifest, metadata
 
+GLOBAL_SERVICE = {"service.cilium.io/global": "true", "service.cilium.io/shared": "true"}
+"""Annotations of a Service that is one over the Cilium mesh, with this cluster's pods behind it."""
+STUB_SERVICE = {**GLOBAL_SERVICE, "service.cilium.io/shared": "false"}
+"""The same on the clusters of its clients: it adds nothing of its own to the other clusters."""
+
 
 def external_name(name: str, namespace: str, target_host: str, labels: Mapping[str, str] | None = None) -> Manifest:
     """A Service that is another name for `target_host` and nothing more: name service answers with a CNAME.

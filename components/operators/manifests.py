@@ -49,7 +49,11 @@ def dragonfly_policy(operator: DragonflyOperator, platform: Platform, data: tupl
 
 
 def cnpg_policy(operator: CnpgOperator, platform: Platform, data: tuple[str, ...]) -> Manifest:
-    """The CloudNativePG operator: the API server calls its webhook; it asks the instances in `data`, and the plugin."""
+    """The CloudNativePG operator: the API server calls its webhook; it asks the instances in `data`, and the plugin.
+
+    Where the API server reaches pods through a tunnel (rke2, AKS, GKE), its calls come from a node's address. Without
+    the nodes every write to a Cluster would be refused there; the webhook asks for TLS, and decides nothing by caller.
+    """
     instances = tuple(Pods(namespace, INSTANCES) for namespace in data)
     return _rendered(
         Policy(
@@ -57,7 +61,7 @@ def cnpg_policy(operator: CnpgOperator, platform: Platform, data: tuple[str, ...
             namespace=operator.namespace,
             pods=cnpg.OPERATOR_POD_LABELS,
             ingress=(
-                Rule(peers=(Entity.API_SERVER,), tcp=(cnpg.OPERATOR_WEBHOOK_PORT,)),
+                Rule(peers=(Entity.API_SERVER, Entity.NODE, Entity.OTHER_NODES), tcp=(cnpg.OPERATOR_WEBHOOK_PORT,)),
                 Rule(peers=(_scraper(platform),), tcp=(cnpg.OPERATOR_METRICS_PORT,)),
             ),
             egress=(

@@ -32,8 +32,10 @@ class OperatorsArgs:
 class Operators(pulumi.ComponentResource):
     """The operators that are managed here: namespace, Helm release, disruption budget and network policy of each.
 
-    The CRDs come with the releases, so what the operators reconcile waits for `dragonfly` and `postgres`. Formerly this
-    was OperatorBudgets, which made the budgets alone.
+    The CRDs come with the releases, so what the operators reconcile waits for `dragonfly` and `postgres`. A release and
+    its namespace stay where they are when they leave the stack: without its operator no data fails over or is backed
+    up, and `managed: false` says who installs it, not that nobody does. Formerly this was OperatorBudgets, which made
+    the budgets alone.
 
     Raises `UserError` for a version whose chart is not known.
     """
@@ -52,7 +54,7 @@ class Operators(pulumi.ComponentResource):
 
     def _dragonfly(self, name: str, args: OperatorsArgs) -> tuple[pulumi.Resource, ...]:
         operator, platform = args.operators.dragonfly, args.platform
-        home = self._register(f"{name}-namespace-dragonfly", namespace(operator.namespace), args.after)
+        home = self._register(f"{name}-namespace-dragonfly", namespace(operator.namespace), args.after, keep=True)
         self._register(f"{name}-dragonfly", manifests.dragonfly_budget(operator), (home,))
         fence = self._register(
             f"{name}-network-dragonfly", manifests.dragonfly_policy(operator, platform, args.dragonfly), (home,)
@@ -61,7 +63,7 @@ class Operators(pulumi.ComponentResource):
 
     def _postgres(self, name: str, args: OperatorsArgs) -> tuple[pulumi.Resource, ...]:
         operator, platform = args.operators.cnpg, args.platform
-        home = self._register(f"{name}-namespace-cnpg", namespace(operator.namespace), args.after)
+        home = self._register(f"{name}-namespace-cnpg", namespace(operator.namespace), args.after, keep=True)
         self._register(f"{name}-cnpg", manifests.cnpg_budget(operator), (home,))
         self._register(f"{name}-barman", manifests.barman_budget(operator), (home,))
         fence = self._register(
@@ -73,9 +75,12 @@ class Operators(pulumi.ComponentResource):
         plugin = self._release(f"{name}-release-barman", releases.barman_release(operator, platform), (made, plugins))
         return made, plugin
 
-    def _register(self, name: str, manifest: Manifest, after: tuple[pulumi.Resource, ...]) -> pulumi.Resource:
-        return register(name, manifest, pulumi.ResourceOptions(parent=self, depends_on=list(after)))
+    def _register(
+        self, name: str, manifest: Manifest, after: tuple[pulumi.Resource, ...], *, keep: bool = False
+    ) -> pulumi.Resource:
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after), retain_on_delete=keep)
+        return register(name, manifest, opts)
 
     def _release(self, name: str, release: HelmRelease, after: tuple[pulumi.Resource, ...]) -> pulumi.Resource:
-        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after), retain_on_delete=True)
         return helm.Release(name, opts=opts, **release.arguments)

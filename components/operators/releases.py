@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
+from seawall.components.kubernetes.spread import host_spread, zone_spread
 from seawall.components.operators.settings import CnpgOperator, DragonflyOperator, ManagedPods
 from seawall.components.operators.values import (
     Certificates,
@@ -27,7 +28,6 @@ from seawall.components.platform import Platform
 from seawall.errors import UserError
 from seawall.operators import barman, charts, cnpg, dragonfly, versions
 from seawall.operators.charts import Chart
-from seawall.operators.labels import HOSTNAME, ZONE
 
 TIMEOUT_S: Final = 600
 """Seconds until an installation that is not ready is rolled back: images are pulled, certificates made."""
@@ -167,10 +167,8 @@ def spread(operator: ManagedPods, platform: Platform, labels: Mapping[str, str])
     revision are counted: a rollout brings up one more pod than there are replicas, and an anti-affinity that also sees
     the old pods would never find a node for it on a cluster with as many nodes as replicas.
     """
-    selector = {"labelSelector": {"matchLabels": dict(labels)}, "matchLabelKeys": ["pod-template-hash"]}
-    rule = {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "nodeTaintsPolicy": "Honor", **selector}
-    nodes = {"topologyKey": HOSTNAME, "minDomains": operator.replicas, **rule}
-    return [nodes, {"topologyKey": ZONE, **rule}] if platform.nodes.zones else [nodes]
+    rules = (*host_spread(labels, operator.replicas), *zone_spread(labels, platform.nodes.zones))
+    return [{**rule, "matchLabelKeys": ["pod-template-hash"]} for rule in rules]
 
 
 def _chart(name: str, version: str) -> Chart:

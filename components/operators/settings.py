@@ -29,7 +29,8 @@ MANAGED: Final = (
     "Whether the stack installs it: a namespace that admits only restricted pods, the Helm release, a disruption "
     "budget and a network policy. With `false` nothing of it is made, for a cluster where something else installs it: "
     "the rest of this section then says what runs there, and versions are still checked. Where one runs already, it is "
-    "handed over or removed first: namespaces and releases that exist are refused"
+    "handed over or removed first: namespaces and releases that exist are refused. Turned off later, the namespace and "
+    "the release go on where they are, and are the stack's no more; budget and network policy go"
 )
 
 
@@ -170,8 +171,3 @@ class Operators(Settings):
         default_factory=CnpgOperator,
         description="The CloudNativePG operator and its barman plugin; only where the stack has `cnpg`",
     )
-
-
-def external_namespaces(operators: Operators) -> list[str]:
-    """The namespaces of the operators that something else installs: they must be on the cluster already."""
-    return [operator.namespace for operator in (operators.dragonfly, operators.cnpg) if not operator.managed]

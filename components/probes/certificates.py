@@ -19,10 +19,10 @@ from seawall.components.platform import Platform
 from seawall.components.probes.image import SCRIPTS, SHARED
 from seawall.components.probes.scripts.certificates import AUTHORITY_NOT_AFTER, NOT_AFTER, VALID
 from seawall.components.probes.settings import CertificateProbe
+from seawall.operators.cnpg import CA_KEY
 
 __all__ = ["CertificateProbe", "CertificateTarget", "manifests", "pod_labels", "probe_name"]
 
-CA_KEY = "ca.crt"
 DAY = 86400
 
 

@@ -21,7 +21,7 @@ from seawall.components.kubernetes.network import Pods, Rule
 from seawall.components.kubernetes.probe import Probe, SecretFiles
 from seawall.components.platform import Platform
 from seawall.components.probes.image import SCRIPTS, SHARED
-from seawall.components.probes.scripts.latency import FAILURES, LATENCY
+from seawall.components.probes.scripts.latency import FAILURES, LATENCY, commands
 from seawall.components.probes.settings import LatencyProbe
 
 __all__ = ["Entry", "LatencyProbe", "LatencyTarget", "manifests", "pod_labels", "probe_name"]
@@ -31,6 +31,9 @@ RECORDED = "seawall:dragonfly_latency_seconds:p95_5m"
 """Recorded: the 95th percentile of five minutes, by instance, path and command."""
 RECORDED_FAILURES = "seawall:dragonfly_latency_failures:increase_5m"
 """Recorded: commands and connections that failed in five minutes, by instance, path and command."""
+
+PROBE = "latency-probe"
+"""What the probe's pods are called in `app.kubernetes.io/name`."""
 
 LONGEST_NAME = 52
 """A CronJob's name: the Job's adds 11 characters to it."""
@@ -74,7 +77,7 @@ def probe_name(dragonfly: str) -> str:
 
 def pod_labels(dragonfly: str) -> dict[str, str]:
     """Labels of the probe's pods."""
-    return owned_labels("latency-probe", dragonfly)
+    return owned_labels(PROBE, dragonfly)
 
 
 def manifests(settings: LatencyProbe, target: LatencyTarget, platform: Platform) -> dict[str, Manifest]:
@@ -167,12 +170,12 @@ def alerts(settings: LatencyProbe, target: LatencyTarget) -> list[Alert]:
         ),
         Alert(
             name="DragonflyLatencyUnknown",
-            expression=f"absent({RECORDED}{recorded})",
+            expression=f"count({RECORDED}{recorded}) < {len(commands(b''))} or absent({RECORDED}{recorded})",
             pending="30m",
             severity="warning",
             summary=f"Nobody knows the latency of Dragonfly {where}",
-            description="The probe does not run, cannot sign in, gets no answers, or is not scraped. A client in its "
-            "namespace may have the same trouble.",
+            description="The probe does not run, cannot sign in, gets no answers to one or all of its commands, or is "
+            "not scraped. A client in its namespace may have the same trouble.",
         ),
         secret_sync_alert(
             "DragonflyLatencySecretNotSynced",

@@ -12,9 +12,8 @@ BACKUP_METHOD = "plugin"
 PLUGIN_PORT = 9090
 """gRPC for the operator, with certificates at both ends. Only the pod that leads listens on it."""
 POD_LABELS = {"app.kubernetes.io/name": "plugin-barman-cloud"}
-"""Labels of the plugin's own pods, in the operator's namespace, when its chart made them: the chart's name."""
-MANIFEST_POD_LABELS = {"app": "barman-cloud"}
-"""The same when the project's release manifest made them, which uses no labels of the chart."""
+"""Labels of the plugin's own pods, in the operator's namespace, when its chart made them: the chart's name. The
+project's release manifest labels them `app: barman-cloud` instead."""
 SIDECAR_CONTAINER = "plugin-barman-cloud"
 """The init container (a native sidecar) that the plugin adds to every instance pod."""
 

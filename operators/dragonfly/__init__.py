@@ -68,6 +68,7 @@ FORBIDDEN_ARGS: dict[str, str] = {
     "no_tls_on_admin_port": "the operator sets it from spec.tlsSecretRef",
     "dir": "the operator sets it from spec.snapshot",
     "snapshot_cron": "use spec.snapshot.cron",
+    "save_schedule": "the former name of another schedule of snapshots; use spec.snapshot.cron",
     "aclfile": "use spec.aclFromSecret",
     "memcached_port": "use spec.memcachedPort",
     "replicaof": "the operator decides who is master",

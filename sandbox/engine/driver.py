@@ -30,6 +30,7 @@ from seawall.sandbox.engine import (
     surroundings,
     workdir,
 )
+from seawall.sandbox.engine.advice import advice, causes
 from seawall.sandbox.engine.command import EngineCommand
 from seawall.sandbox.engine.events import RecordedStack, Recorder
 from seawall.sandbox.engine.program import Program
@@ -311,9 +312,17 @@ class Engine:
         if done.refused:
             raise PolicyRefusal(_refusal(done), done)
         if failure:
-            what = "; ".join(done.errors[:3])
+            what = "; ".join([*causes(done.errors)[:3], *advice(done.errors, self._others())])
             raise EngineFailure(f"{title.lower()} of stack {self.stack} failed: {what}", done)
         return done
+
+    def _others(self) -> dict[str, int]:
+        """The other stacks that were used in this sandbox → how many resources each has there."""
+        return {
+            work.stack: recovery.deployed(self._state, work.project, work.stack)
+            for work in layout.stacks(self._state)
+            if work.stack != self.stack
+        }
 
     def _show(self, line: str) -> None:
         self.console.print(Text.from_ansi(line), soft_wrap=True)

@@ -69,6 +69,18 @@ def program(home: Path, kubeconfig: Path, api_server: str, s3: str) -> dict[str,
     }
 
 
+def backend(state: Path) -> dict[str, str]:
+    """With what the Pulumi CLI finds the sandbox's stacks and their states."""
+    return {
+        "PULUMI_HOME": str(layout.home(state)),
+        # Without `metadata=skip` the backend writes a second file beside each state, not atomically: a killed update
+        # can leave it empty, and then the stack cannot be opened again.
+        "PULUMI_BACKEND_URL": f"file://{quote(str(layout.backend(state)))}?metadata=skip",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase(state)),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
 def engine(state: Path, pulumi: Path) -> dict[str, str]:
     """What the Pulumi CLI needs on top of `program`: its home, its backend and its passphrase, all of the sandbox.
 
@@ -76,13 +88,8 @@ def engine(state: Path, pulumi: Path) -> dict[str, str]:
     said, by the driver.
     """
     return {
+        **backend(state),
         "PATH": search_path(pulumi.parent),
-        "PULUMI_HOME": str(layout.home(state)),
-        # Without `metadata=skip` the backend writes a second file beside each state, not atomically: a killed update
-        # can leave it empty, and then the stack cannot be opened again.
-        "PULUMI_BACKEND_URL": f"file://{quote(str(layout.backend(state)))}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase(state)),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_AUTOMATION_API": "true",

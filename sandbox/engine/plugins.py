@@ -80,8 +80,17 @@ def _install(home: Path, name: str, vendors: list[Path] | None) -> Plugin:
     return plugin
 
 
+_MODULE = "seawall.sandbox.plugins"
+
+
 def _wrapper(name: str) -> str:
-    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m seawall.sandbox.plugins.{name} "$@"\n'
+    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {_MODULE}.{name} "$@"\n'
+
+
+def _is_stand_in(executable: Path) -> bool:
+    """Whether it is ours: PULUMI_HOME may be a sandbox's own, for a look at its state with the CLI."""
+    with executable.open("rb") as stream:
+        return f"-m {_MODULE}.".encode() in stream.read(4096)
 
 
 def _vendor(name: str, wanted: VersionInfo, folders: list[Path]) -> tuple[Path, VersionInfo] | None:
@@ -89,8 +98,8 @@ def _vendor(name: str, wanted: VersionInfo, folders: list[Path]) -> tuple[Path, 
     for folder in folders:
         for candidate in folder.glob(f"resource-{name}-v*/pulumi-resource-{name}"):
             match = re.fullmatch(rf"resource-{name}-v(\d+\.\d+\.\d+)", candidate.parent.name)
-            if match and os.access(candidate, os.X_OK):
-                found.append((VersionInfo.parse(match.group(1)), candidate))
+            if match and os.access(candidate, os.X_OK) and not _is_stand_in(candidate):
+                found.append((VersionInfo.parse(match.group(1)), candidate.resolve()))
     on_path = shutil.which(f"pulumi-resource-{name}")
     if on_path and (version := reported_version(Path(on_path))):
         found.append((version, Path(on_path).resolve()))

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from seawall.errors import EnvironmentFailure, PolicyViolation
-from seawall.policy.findings import DEFERRED_POLICY
+from seawall.policy.findings import DEFERRED_POLICY, PACK
+from seawall.policy.rules import load
 from seawall.sandbox.engine.events import Recorder, plain, resource_name
 from seawall.sandbox.engine.plugins import Plugin
 
@@ -52,6 +53,8 @@ class PolicyVerdict:
     violations: int
     deferred: int
     """Complaints that wait for a value which another resource of the stack makes: decided by `up`."""
+    silent: str = ""
+    """Why a rule of our own pack gave no verdict; "" where it gave one."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,19 @@ def verdicts(recorder: Recorder) -> tuple[PolicyVerdict, ...]:
     names.update(violation.policy for violation in found)
     deferred = Counter(violation.policy for violation in found if is_deferred(violation))
     violated = Counter(violation.policy for violation in found if not is_deferred(violation))
-    return tuple(PolicyVerdict(name, passed[name], violated[name], deferred[name]) for name in sorted(names))
+    said = [PolicyVerdict(name, passed[name], violated[name], deferred[name]) for name in names]
+    return tuple(sorted([*said, *_silent(recorder, names, found)], key=lambda verdict: verdict.policy))
+
+
+def _silent(recorder: Recorder, names: set[str], found: Iterable[Violation]) -> Iterator[PolicyVerdict]:
+    """Our rules that gave no verdict: the engine counts neither what does not apply nor what cannot be said yet."""
+    if not any(event.get("policyPackName") == PACK for event in recorder.of("policyAnalyzeStackSummaryEvent")):
+        return
+    for rule in load():
+        if rule.id not in names:
+            others = [violation.policy for violation in found if rule.id in violation.message]
+            why = f"no verdict yet, see {others[0]}" if others else "not applicable, nothing in this stack to judge"
+            yield PolicyVerdict(rule.id, 0, 0, 0, why)
 
 
 def is_deferred(violation: Violation) -> bool:
@@ -210,6 +225,8 @@ def _headline(summary: RunSummary) -> str:
 
 
 def _verdict(verdict: PolicyVerdict) -> str:
+    if verdict.silent:
+        return escape(f"{verdict.policy}: {verdict.silent}")
     parts = [f"{verdict.passed} passed"]
     if verdict.violations:
         parts.append(f"[red]{verdict.violations} violated[/]")

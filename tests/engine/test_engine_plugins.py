@@ -116,6 +116,21 @@ def test_the_users_own_plugins_and_our_downloads_are_looked_at(tmp_path: Path, m
     assert plugins.vendor_folders(tmp_path)[0] == tmp_path / "elsewhere" / "plugins"
 
 
+@pytest.mark.parametrize("home", ["home", "another"])
+def test_a_sandbox_as_pulumi_home_holds_no_vendors_plugin(tmp_path: Path, home: str) -> None:
+    kubernetes(tmp_path / home, None)
+    plugin = kubernetes(tmp_path / "home", [tmp_path / home / "plugins"])
+    assert plugin.stand_in
+    assert "seawall.sandbox.plugins.kubernetes" in installed(tmp_path / "home").read_text()
+
+
+def test_a_vendors_plugin_that_is_linked_into_our_home_is_not_linked_to_itself(tmp_path: Path) -> None:
+    folder = vendors(tmp_path / "vendor", SDK)
+    kubernetes(tmp_path / "home", [folder])
+    assert not kubernetes(tmp_path / "home", [tmp_path / "home" / "plugins"]).stand_in
+    assert installed(tmp_path / "home").resolve().is_relative_to(folder)
+
+
 def fake_pulumi(folder: Path, script: str) -> Path:
     file = folder / "pulumi"
     file.write_text(f'#!/bin/sh\nif [ "$1" = version ]; then echo v3.259.0; exit; fi\n{script}\n')

@@ -17,6 +17,7 @@ from rich.console import Console
 from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.engine.driver import Engine
 from seawall.sandbox.engine.summary import EngineFailure, PolicyRefusal, RunSummary
+from seawall.tools import toolchain
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FAILURES = CHECKOUT / "tests" / "policy" / "data"
@@ -195,6 +196,18 @@ def test_a_rendered_stack_is_what_check_reads(sandbox: Sandbox, tmp_path: Path) 
     assert f"{len(documents)} objects" in judged.stdout
 
 
+def pulumi_stack(exports: str) -> subprocess.CompletedProcess[str]:
+    """What the CLI alone says of the stack, in a shell with these exports."""
+    cli = toolchain.ensure(["pulumi"], console=Console(file=io.StringIO()))["pulumi"]
+    return subprocess.run(
+        ["sh", "-c", f"{exports}exec {cli} stack --stack sandbox --non-interactive"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def test_status_and_env_of_a_running_sandbox(deployed: RunSummary, sandbox: Sandbox) -> None:
     status = seawall("status")
     assert status.returncode == 0, status.stderr
@@ -202,6 +215,9 @@ def test_status_and_env_of_a_running_sandbox(deployed: RunSummary, sandbox: Sand
     printed = seawall("env", "--stack", "sandbox").stdout
     assert f"export KUBECONFIG={deployed.target.kubeconfig}\n" in printed
     assert f"export AWS_ENDPOINT_URL={sandbox.endpoints.s3}\n" in printed
+    seen = pulumi_stack(printed)
+    assert seen.returncode == 0, seen.stderr
+    assert f"Current stack resources ({deployed.changed})" in seen.stdout
     unknown = seawall("env", "--stack", "nowhere")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "error: stack nowhere was not used in this sandbox" in unknown.stderr

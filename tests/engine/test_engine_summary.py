@@ -10,7 +10,8 @@ import yaml
 from rich.console import Console
 
 from seawall.errors import UserError
-from seawall.policy.findings import DEFERRED_POLICY
+from seawall.policy.findings import DEFERRED_POLICY, PACK
+from seawall.policy.rules import load
 from seawall.sandbox.engine import events, render, summary
 from seawall.sandbox.engine.plugins import Plugin
 
@@ -79,6 +80,23 @@ def test_verdicts_count_resources_and_stack(tmp_path: Path) -> None:
         ("D", 0, 1, 0),
         (DEFERRED_POLICY, 0, 0, 1),
     ]
+
+
+def test_rules_of_ours_without_a_verdict_are_told(tmp_path: Path) -> None:
+    first, second, *others = sorted(rule.id for rule in load())
+    waits = policy(DEFERRED_POLICY, "warning")
+    waits["policyEvent"]["message"] = f"{first} deferred: the value is not known yet"
+    judged = {"policyAnalyzeStackSummaryEvent": {"policyPackName": PACK, "passed": [second], "failed": []}}
+    made = done(tmp_path, recorded(tmp_path, waits, judged))
+    lines = [line.removeprefix("policies").strip() for line in shown(made).splitlines()]
+    assert f"{first}: no verdict yet, see {DEFERRED_POLICY}" in lines
+    assert f"{second}: 1 passed" in lines
+    assert {f"{other}: not applicable, nothing in this stack to judge" for other in others} <= set(lines)
+
+
+def test_another_packs_policies_are_those_that_it_reports(tmp_path: Path) -> None:
+    judged = {"policyAnalyzeStackSummaryEvent": {"policyPackName": "another", "passed": ["A"]}}
+    assert [verdict.policy for verdict in summary.verdicts(recorded(tmp_path, judged))] == ["A"]
 
 
 def test_a_violation_is_read_without_colours(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ Doubles, because no container runs in the sandbox and the Dragonfly operator is 
 
 import copy
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,14 +94,15 @@ def postgres_double(cluster: Manifest, pod: Manifest, budgets: Iterable[Manifest
     return [instances, *copies]
 
 
-class Repeated(threading.Thread):
-    """Does something again and again for as long as a block lasts."""
+class Repeated(threading.Thread, ABC):
+    """Does something again and again for as long as a block lasts; what it raises ends the block with an error."""
 
     pause_s = 0.1
 
     def __init__(self) -> None:
         super().__init__(name=type(self).__name__, daemon=True)
         self._stopped = threading.Event()
+        self._raised: Exception | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -109,15 +111,20 @@ class Repeated(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self.join()
+        if self._raised is not None:
+            raise self._raised
 
     def run(self) -> None:
         """Until the end of the block."""
-        while not self._stopped.wait(self.pause_s):
-            self.once()
+        try:
+            while not self._stopped.wait(self.pause_s):
+                self.once()
+        except Exception as error:
+            self._raised = error
 
+    @abstractmethod
     def once(self) -> None:
         """What is repeated."""
-        raise NotImplementedError
 
 
 class StoppingDouble(Repeated):

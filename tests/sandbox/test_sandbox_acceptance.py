@@ -56,6 +56,17 @@ def test_every_object_of_every_row_of_the_matrix_is_accepted_without_a_warning(a
     assert objections(api, [here.placed(manifest) for manifest in different.values()]) == {}
 
 
+def test_the_longest_names_are_accepted(api: ApiServer) -> None:
+    row = {"former names": "served", "drill": "weekly", "latency": "measured", "access": "people", "zones": "three"}
+    longest = zip("abcdefghijklm", feature_matrix.LONGEST.items(), strict=True)
+    names = {name: f"{letter}{'x' * (most - 2)}z" for letter, (name, most) in longest}
+
+    made = objects(feature_matrix.renamed(feature_matrix.config_of(row), names))
+    with place(api) as own:
+        own.namespaces(made)
+        assert objections(api, [own.placed(manifest) for manifest in made]) == {}
+
+
 @pytest.fixture(scope="module")
 def infra(api: ApiServer, here: Place) -> dict[str, Manifest]:
     """One object of each kind of stack `infra`, placed."""

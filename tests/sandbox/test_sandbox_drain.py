@@ -25,9 +25,11 @@ pytestmark = pytest.mark.timeout(400, func_only=True)
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TWO_BUDGETS = "more than one PodDisruptionBudget"
-SHOP, IDENTITY = (
-    "cnpg.clusters.sandbox-postgres.applications.shop",
-    "cnpg.clusters.sandbox-postgres.applications.identity",
+POSTGRES = "cnpg.clusters.sandbox-postgres"
+MORE_PODS: tuple[tuple[str, Any], ...] = (
+    (f"{POSTGRES}.applications.shop.instances", 3),
+    (f"{POSTGRES}.applications.identity.instances", 4),
+    (f"{POSTGRES}.parameters.max_connections", "200"),
 )
 
 
@@ -48,22 +50,17 @@ def kubectl(sandbox: Sandbox, toolchain: Mapping[str, Path]) -> Kubectl:
 @pytest.fixture(scope="module")
 def estate(api: ApiServer, kubectl: Kubectl) -> Iterator[Estate]:
     """Stack `sandbox`, with a pooler pod for three of the four nodes, and one for each node."""
-    config = changed((f"{SHOP}.instances", 3), (f"{IDENTITY}.instances", 4), *MORE, stack="sandbox")
+    config = changed(*MORE_PODS, stack="sandbox")
     with standing(api, objects(config), kubectl) as made:
         yield made
-
-
-MORE: tuple[tuple[str, Any], ...] = (("cnpg.clusters.sandbox-postgres.parameters.max_connections", "200"),)
-"""The connections that the further pooler pods may ask for."""
 
 
 @contextmanager
 def standing(api: ApiServer, made: list[Manifest], kubectl: Kubectl) -> Iterator[Estate]:
     with ExitStack() as stack:
-        stack.enter_context(StoppingDouble(api))
+        stack.callback(uncordon, api, kubectl)
         stack.enter_context(StoppingDouble(api))
         here = stack.enter_context(place(api))
-        stack.callback(uncordon, api, kubectl)
         estate = Estate(api, here, made)
         stack.enter_context(SwitchoverDouble(api, estate.doubles, estate.cluster))
         wait(estate, "pods of every controller")

@@ -160,3 +160,39 @@ def _set(config: Config, path: str, value: Any) -> None:
         place.pop(last, None)
     else:
         place[last] = value
+
+
+LONGEST: Mapping[str, int] = {
+    **dict.fromkeys(("web", "login", "far", "farther", "caches", "databases", "metrics", "drills"), 63),
+    **dict.fromkeys(("cache", "queue"), 52),
+    "main": 40,
+    **dict.fromkeys(("shop", "single-sign-on"), 39),
+}
+"""What is renamed → the longest name that it may have."""
+
+
+def renamed(config: Config, new: Mapping[str, str]) -> Config:
+    """Services, applications, namespaces and clients under other names (those of `LONGEST`), the same everywhere."""
+    made = copy.deepcopy(config)
+    for part in ("dragonfly", "cnpg"):
+        section = made.get(f"seawall:{part}")
+        if section is not None:
+            section["namespace"] = new[section["namespace"]]
+            section["clusters"] = {new[key]: it for key, it in section["clusters"].items()}
+            for cluster in section["clusters"].values():
+                _renamed_cluster(cluster, new)
+    observability = made["seawall:platform"]["observability"]
+    observability["namespace"] = new[observability["namespace"]]
+    return made
+
+
+def _renamed_cluster(cluster: Config, new: Mapping[str, str]) -> None:
+    if "applications" in cluster:
+        cluster["applications"] = {new[key]: it for key, it in cluster["applications"].items()}
+    for service in (cluster, *cluster.get("applications", {}).values()):
+        if "clients" in service:
+            service["clients"] = {where: [new[it] for it in names] for where, names in service["clients"].items()}
+    if "latency" in cluster:
+        cluster["latency"]["namespace"] = new[cluster["latency"]["namespace"]]
+    if "restore_drill" in cluster:
+        cluster["restore_drill"]["namespace"] = new[cluster["restore_drill"]["namespace"]]

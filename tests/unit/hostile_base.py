@@ -201,4 +201,21 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
         "looks like a secret",
         None,
     ),
+    # protection given up
+    (f"{POSTGRES}.deletion_protection", False, f"{POSTGRES}.deletion_protection", "`unprotected_reason`", None),
+    (f"{POSTGRES}.unprotected_reason", "none", f"{POSTGRES}.unprotected_reason", "is read only where", None),
+    (
+        "aws.buckets.monosense-cnpg.deletion_protection",
+        False,
+        "aws.buckets.monosense-cnpg.deletion_protection",
+        "`unprotected_reason`",
+        None,
+    ),
+    (
+        "dragonfly.clusters.dragonfly-queue.deletion_protection",
+        False,
+        "dragonfly.clusters.dragonfly-queue.deletion_protection",
+        "`unprotected_reason`",
+        None,
+    ),
 ]

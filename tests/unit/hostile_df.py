@@ -136,6 +136,20 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
         "may send the data anywhere",
         "DFLY-SEC-001",
     ),
+    (
+        f"{CACHE}.snapshot",
+        bucket(egress_reason="unused"),
+        f"{CACHE}.snapshot.bucket.egress_reason",
+        "read only with `egress: world`",
+        "DFLY-SEC-001",
+    ),
+    (
+        f"{CACHE}.placement",
+        {"reason": "unused"},
+        f"{CACHE}.placement.reason",
+        "softer than the default",
+        "DFLY-TECH-001",
+    ),
     (f"{CACHE}.snapshot", bucket(egress="*"), f"{CACHE}.snapshot.bucket.egress", "must be 'fqdn' or 'world'", None),
     # arguments
     (f"{CACHE}.args", ["--noport"], f"{CACHE}.args[0]", "expect 6379", "DFLY-SEC-001"),

@@ -103,6 +103,7 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
         "is taken by pooler",
         "CNPG-OPS-001",
     ),
+    (f"{PG}.names.pooler", "{app}-" + "p" * 40, f"{PG}.names.pooler", "at most 46", None),
     ("cnpg.clusters", {"x" * 41: {}}, f"cnpg.clusters.{'x' * 41}", "at most 40", None),
     ("cnpg.namespace", "cnpg-system", "cnpg.namespace", "operator's namespace", "CNPG-OPS-001"),
     # secrets: references, never values

@@ -27,6 +27,10 @@ def _each(paths: tuple[str, ...], **values: Any) -> Changes:
     return {f"{path}.{key}": value for path in paths for key, value in values.items()}
 
 
+def _unprotected(path: str) -> Changes:
+    return _each((path,), deletion_protection=False, unprotected_reason=_REASON)
+
+
 def _bucket(**values: Any) -> Config:
     place = {"name": "snapshots", "prefix": "cache", "region": "eu-central-1"}
     return {"cron": "0 */6 * * *", "file": "cache", "bucket": {**place, **values}}
@@ -50,7 +54,12 @@ PLATFORM: Final[Features] = {
     "cni": {
         "cilium": {},
         "cilium 1.19": {"platform.cni_version": "1.19"},
-        "generic": {"platform.cni": "generic", "platform.peers": []},
+        "generic": {
+            "platform.cni": "generic",
+            "platform.peers": [],
+            f"{_MAIN}.backup.egress": "world",
+            f"{_MAIN}.backup.egress_reason": _REASON,
+        },
     },
     "zones": {"none": {}, "three": {"platform.nodes.zones": ["a", "b", "c"]}},
     "secret store": {"of the cluster": {}, "of a namespace": {"platform.secret_store.kind": "SecretStore"}},
@@ -69,7 +78,7 @@ ACCOUNT: Final[Features] = {
     },
     "bucket": {"new": {}, "existing": {"aws.buckets.backups.existing": True}},
     "key": {"new": {}, "given": {"aws.buckets.backups.kms_key": _KEY}},
-    "bucket protection": {"on": {}, "off": {"aws.buckets.backups.deletion_protection": False}},
+    "bucket protection": {"on": {}, "off": _unprotected("aws.buckets.backups")},
     "object lock": {
         "none": {},
         "governance": {"aws.buckets.backups.object_lock": {"mode": "GOVERNANCE", "days": 20}},
@@ -191,6 +200,7 @@ DRAGONFLY: Final[Features] = {
     "global service": {"yes": {}, "no": {f"{_CACHE}.global_service": GONE}},
     "aliases": {"none": {}, "two": {f"{_CACHE}.aliases": ["redis", "valkey"]}},
     "cache protection": {"default": {}, "on": {f"{_CACHE}.deletion_protection": True}},
+    "queue protection": {"default": {}, "off": _unprotected("dragonfly.clusters.queue")},
     "latency": {
         "none": {},
         "measured": {f"{_CACHE}.latency": {"namespace": "web"}},
@@ -282,7 +292,7 @@ POSTGRES: Final[Features] = {
             },
         },
     },
-    "database protection": {"on": {}, "off": {f"{_MAIN}.deletion_protection": False}},
+    "database protection": {"on": {}, "off": _unprotected(_MAIN)},
     "pool mode": {"transaction": {}, "session": {f"{_SHOP}.pool_mode": "session"}},
     "prepared statements": {
         "default": {},

@@ -67,9 +67,7 @@ def _vain(row: Row, moot: Moot) -> set[str]:
     return {name for (feature, value), names in moot.items() if row.get(feature) == value for name in names}
 
 
-def _completed(
-    row: Row, features: Features, excluded: Excluded, moot: Moot, left: Mapping[Pair, None]
-) -> Row | None:
+def _completed(row: Row, features: Features, excluded: Excluded, moot: Moot, left: Mapping[Pair, None]) -> Row | None:
     """The row with a value for every feature, chosen to hold many of the pairs that are left; None when none fits."""
     held = set(row.items())
     if any(combination <= held for combination in excluded):

@@ -12,12 +12,16 @@ SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
 
 class PostgresDouble(socketserver.ThreadingTCPServer):
-    """The double; without a certificate it refuses TLS, as PostgreSQL does with `ssl = off`."""
+    """The double; without a certificate it refuses TLS, as PostgreSQL does with `ssl = off`.
+
+    `ends`: it closes every connection without a word, as PgBouncer does when it ends.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, certificate: tuple[Path, Path] | None) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None, *, ends: bool = False) -> None:
+        self.ends = ends
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
         if self.context and certificate:
             self.context.load_cert_chain(*certificate)
@@ -34,6 +38,8 @@ class _Session(socketserver.BaseRequestHandler):
         server = cast(PostgresDouble, self.server)
         if self.request.recv(8) != SSL_REQUEST:
             server.strangers += 1
+            return
+        if server.ends:
             return
         if server.context is None:
             self.request.sendall(b"N")

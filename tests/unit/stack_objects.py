@@ -31,9 +31,10 @@ def objects(config: dict[str, Any], project: Path | None = None) -> list[Manifes
 
 
 def objects_of(recorder: Recorder) -> list[Manifest]:
-    """Every Kubernetes object that was registered, in the order of registration."""
+    """Every Kubernetes object that was registered, by kind and name: the engine's own order varies."""
     inputs = (recorder.inputs(name) for name, it in recorder.requests.items() if it.type.startswith("kubernetes:"))
-    return [_whole_numbers(manifest) for manifest in inputs if "apiVersion" in manifest and "kind" in manifest]
+    found = (_whole_numbers(manifest) for manifest in inputs if "apiVersion" in manifest and "kind" in manifest)
+    return sorted(found, key=lambda it: (it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]))
 
 
 def _whole_numbers(value: Any) -> Any:

@@ -138,7 +138,7 @@ def test_bucket_and_key_are_protected_and_their_walls_stay_with_them(recorded: R
 
 
 def test_a_bucket_that_nobody_will_miss_goes_with_everything() -> None:
-    made = deploy(("buckets.backups", {"deletion_protection": False}))
+    made = deploy(("buckets.backups", {"deletion_protection": False, "unprotected_reason": "a test"}))
     assert protected(made) == retained(made) == set()
 
 

@@ -57,6 +57,9 @@ def test_the_sample_agrees() -> None:
     assert not list(backup_problems(aws(), settings()))
 
 
+GENERIC = Platform.model_validate({**PLATFORM, "cni": "generic", "peers": []})
+
+
 def test_a_backup_has_a_bucket() -> None:
     [problem] = backup_problems(aws(("buckets", {"others": {}})), settings())
     assert problem.key == "cnpg.clusters.main.backup.bucket"
@@ -80,10 +83,17 @@ def test_an_endpoint_that_no_rule_of_cilium_could_name_is_refused(endpoint: str,
     local = settings(
         ("backup.endpoint", endpoint),
         ("backup.encryption", "AES256"),
+        ("backup.egress", "world"),
+        ("backup.egress_reason", "no rule can name hosts"),
         ("applications.shop.clients", {"this": ["shop"]}),
     )
-    generic = Platform.model_validate({**PLATFORM, "cni": "generic", "peers": []})
-    assert not list(cnpg_problems(generic, local, OPERATORS))
+    assert not list(cnpg_problems(GENERIC, local, OPERATORS))
+
+
+def test_what_no_rule_can_name_is_said_to_be_open() -> None:
+    local = settings(("applications.shop.clients", {"this": ["shop"]}))
+    [problem] = cnpg_problems(GENERIC, local, OPERATORS)
+    assert (problem.key, problem.risk) == ("cnpg.clusters.main.backup.egress", "CNPG-SEC-001")
 
 
 def test_an_address_is_reached_where_everything_is() -> None:

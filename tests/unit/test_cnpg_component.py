@@ -140,7 +140,11 @@ def test_what_holds_data_is_protected_and_the_rest_is_not(recorded: Recorder) ->
 
 
 def test_a_stack_that_nobody_will_miss_is_not_protected() -> None:
-    loose = deploy(("deletion_protection", False), aws_changes=(("buckets.backups", {"deletion_protection": False}),))
+    loose = deploy(
+        ("deletion_protection", False),
+        ("unprotected_reason", "a test"),
+        aws_changes=(("buckets.backups", {"deletion_protection": False, "unprotected_reason": "a test"}),),
+    )
     assert not [name for name, request in loose.requests.items() if request.protect or request.retainOnDelete]
 
 

@@ -1,5 +1,6 @@
 """Alerts of a Postgres cluster: what they read, what they must not read, and what they are silent about."""
 
+import re
 from typing import Any
 
 import pytest
@@ -91,6 +92,18 @@ def test_silence_about_backups_and_instances_is_an_alert() -> None:
     for name in ("CnpgBackupNotValidated", "CnpgInstancesMissing", "CnpgPoolersMissing"):
         assert " or absent(" in found[name], name
     assert "or vector(0)" in found["CnpgNoPrimary"]
+
+
+def test_one_secret_that_nobody_reports_is_not_covered_by_the_others() -> None:
+    expression = expressions()["CnpgSecretNotSynced"]
+    assert ") < 4 or absent(" in expression, "two roles, writer and reader"
+
+
+@pytest.mark.parametrize("name", ["CnpgPoolersMissing", "CnpgPoolerClientsWaiting"])
+def test_only_the_clusters_own_poolers_are_counted(name: str) -> None:
+    [pattern] = set(re.findall(r'pod=~"([^"]+)"', expressions()[name]))
+    assert re.fullmatch(pattern, "shop-pooler-5d9c7b8f6d-x2x4q")
+    assert not re.fullmatch(pattern, "shop-pooler-copy-5d9c7b8f6d-x2x4q"), "a pooler of another cluster"
 
 
 def test_no_primary_and_two_of_them_both_fire() -> None:

@@ -1,35 +1,34 @@
 """How every component is written: its signature, its children's parent, and its outputs once, last."""
 
 import ast
-from pathlib import Path
+import importlib
+import pkgutil
 
+import pulumi
 import pytest
+from component_shape import faults, found_in
 from stack_samples import CHECKOUT
 
 from seawall import components
 
-BASE = "ComponentResource"
-
-
-def found_components() -> dict[str, tuple[Path, ast.ClassDef]]:
-    found = {}
-    for file in sorted((CHECKOUT / "components").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith(BASE) for base in node.bases):
-                found[node.name] = (file, node)
-    return found
-
-
-COMPONENTS = found_components()
-
-
-def constructor(name: str) -> ast.FunctionDef:
-    body = COMPONENTS[name][1].body
-    return next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+COMPONENTS = found_in(CHECKOUT / "components")
 
 
 def test_the_components_are_found() -> None:
-    assert {"DragonflyCluster", "CnpgSharedCluster", "BackupBucket", "Operators"} <= COMPONENTS.keys()
+    assert {"DragonflyCluster", "CnpgSharedCluster", "BackupBucket", "Operators", "SharedServiceConsumer"} <= {
+        name.rpartition(":")[2] for name in COMPONENTS
+    }
+
+
+def test_no_component_of_the_package_is_missed() -> None:
+    """The classes that really are components, whatever their bases are called, are those that the source shows."""
+    real = set()
+    for module in pkgutil.walk_packages(components.__path__, f"{components.__name__}."):
+        for it in vars(importlib.import_module(module.name)).values():
+            if isinstance(it, type) and issubclass(it, pulumi.ComponentResource) and it.__module__ == module.name:
+                real.add(f"{module.name.removeprefix('seawall.components.').replace('.', '/')}.py:{it.__name__}")
+
+    assert real == COMPONENTS.keys()
 
 
 @pytest.mark.parametrize("name", components.__all__)
@@ -39,32 +38,56 @@ def test_components_are_imported_from_one_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_outputs_are_registered_once_and_last(name: str) -> None:
-    calls = [node for node in ast.walk(COMPONENTS[name][1]) if is_call(node, "register_outputs")]
-    assert len(calls) == 1
-    last = constructor(name).body[-1]
-    assert isinstance(last, ast.Expr)
-    assert last.value is calls[0]
+def test_a_component_has_the_shape_of_all(name: str) -> None:
+    assert list(faults(COMPONENTS[name])) == []
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
-def test_the_signature_is_name_args_opts(name: str) -> None:
-    assert [argument.arg for argument in constructor(name).args.args] == ["self", "name", "args", "opts"]
-    assert [ast.unparse(default) for default in constructor(name).args.defaults] == ["None"]
+RIGHT = """
+class Thing(pulumi.ComponentResource):
+    def __init__(self, name, args, opts=None):
+        super().__init__("seawall:data:Thing", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.key = register(f"{name}-x", args.manifest, child)
+        self.arn = self.key.arn.apply(str)
+        self.register_outputs({})
+"""
+
+OUTPUTS, NOT_LAST = "self.register_outputs({})", "not registered last"
+WRONG: dict[str, tuple[str, str, str]] = {
+    "outputs never": (OUTPUTS, "pass", "registered 0 times"),
+    "outputs twice": (OUTPUTS, f"{OUTPUTS}\n        {OUTPUTS}", "registered 2 times"),
+    "outputs not last": (OUTPUTS, f"{OUTPUTS}\n        self.a = 1", NOT_LAST),
+    "outputs in a branch": (OUTPUTS, f"if name:\n            {OUTPUTS}", NOT_LAST),
+    "outputs elsewhere": (OUTPUTS, f"self._end()\n\n    def _end(self):\n        {OUTPUTS}", NOT_LAST),
+    "an early return": ("self.arn =", "if not args.more:\n            return\n        self.arn =", "may return before"),
+    "another token": ("seawall:data:Thing", "seawall:data:Other", "type token"),
+    "no options": ("args, opts=None", "args", "signature"),
+    "a further argument": ("opts=None", "opts=None, *, more=1", "signature"),
+    "another parent": ("parent=self", "parent=args.parent", "parent is args.parent"),
+    "no parent": ("parent=self", "protect=True", "parent is None"),
+    "the caller's options": (
+        "ResourceOptions(parent=self)",
+        "ResourceOptions.merge(opts, self.one)",
+        "more than the base",
+    ),
+    "a resource in apply": ("apply(str)", 'apply(lambda arn: register("late", arn, child))', "made in apply"),
+    "no constructor": ("def __init__(self,", "def make(self,", "constructor"),
+}
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
-def test_the_type_token_is_ours(name: str) -> None:
-    [call] = [node for node in ast.walk(constructor(name)) if is_call(node, "__init__")]
-    assert isinstance(call, ast.Call)
-    assert ast.literal_eval(call.args[0]) == f"seawall:data:{name}"
+def test_a_right_component_has_no_faults() -> None:
+    assert list(faults(component(RIGHT))) == []
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
-def test_the_callers_options_go_to_no_child(name: str) -> None:
-    used = [node for node in ast.walk(constructor(name)) if isinstance(node, ast.Name) and node.id == "opts"]
-    assert len(used) == 1, "only the base class gets them"
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_wrong_component_is_told_what_is_wrong(fault: str) -> None:
+    old, new, told = WRONG[fault]
+    source = RIGHT.replace(old, new)
+
+    assert source != RIGHT
+    assert any(told in text for text in faults(component(source)))
 
 
-def is_call(node: ast.AST, method: str) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method
+def component(source: str) -> ast.ClassDef:
+    [made] = [it for it in ast.parse(source).body if isinstance(it, ast.ClassDef)]
+    return made

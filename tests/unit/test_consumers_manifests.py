@@ -17,6 +17,7 @@ from seawall.components.consumers.services import consumed_services
 from seawall.components.dragonfly import manifests as dragonflies
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.kubernetes.network import client_pods
+from seawall.components.probes.latency import pod_labels as probe_labels
 from seawall.components.settings import load
 from seawall.errors import UserError
 from seawall.operators.cnpg import pooler_labels
@@ -24,6 +25,8 @@ from seawall.operators.cnpg import projection as cnpg_projection
 from seawall.operators.dragonfly import pod_labels
 from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.versions import dragonfly_behaviour
+from seawall.policy.estate.values import View
+from seawall.policy.reachability.selectors import read
 
 CACHE = "dragonfly.clusters.dragonfly"
 POSTGRES = "cnpg.clusters.shared-postgres"
@@ -154,9 +157,18 @@ def test_egress_cuts_nothing_that_the_applications_reach_today() -> None:
     for namespace in args().clients:
         manifest = network.client_egress(args(), namespace)
         assert manifest["metadata"]["namespace"] == namespace
-        assert manifest["spec"]["endpointSelector"] == {"matchLabels": {}}
         assert manifest["spec"]["enableDefaultDeny"] == {"egress": False, "ingress": False}
         assert "ingress" not in manifest["spec"], "who may reach the applications is not ours to say"
+
+
+def test_egress_is_the_applications_and_not_the_probes() -> None:
+    """What two policies allow adds up: the probe of the cache would reach the queue and the database as well."""
+    selector = read(View(network.client_egress(args(), "gitlab-system")["spec"]["endpointSelector"]))
+    for instance in ("dragonfly", "dragonfly-queue"):
+        assert not selector.matches(probe_labels(instance))
+    applications: list[dict[str, str]] = [{}, {"app": "webservice"}, {"app.kubernetes.io/name": "gitlab"}]
+    for application in applications:
+        assert selector.matches(application)
 
 
 def test_what_the_clients_are_let_out_to_lets_them_in() -> None:

@@ -49,6 +49,7 @@ def test_a_producer_without_a_mesh_is_refused(tmp_path: Path) -> None:
     local |= {f"{queue}.clients": {"this": ["harbor"]}, f"{queue}.global_service": None}
     local |= {f"{POSTGRES}.applications.{name}.clients": {"this": [name]} for name in ("gitlab", "synergyflow")}
     local |= {f"{POSTGRES}.secrets.ca": None, "platform.cni": "generic", "platform.peers": []}
+    local |= {f"{POSTGRES}.backup.egress": "world", f"{POSTGRES}.backup.egress_reason": "no rule can name hosts"}
     error = refused(tmp_path, tuple(local.items()))
     assert found(error, "consumers.producer", "has `platform.cni: generic`, must have cilium", None), str(error)
 
@@ -80,6 +81,21 @@ def test_the_stubs_must_not_meet_services_of_the_stack_itself(tmp_path: Path) ->
     error = refused(tmp_path, consumer=(("dragonfly", own),))
     part = "has the Service dragonfly-global in namespace dragonfly-system, which here is a Service of dragonfly"
     assert found(error, "consumers.producer", part, None), str(error)
+
+
+def test_two_probes_of_one_name_are_refused_in_one_namespace(tmp_path: Path) -> None:
+    """An instance here may be called like the producer's; their probes are named after them."""
+    own = changed(("dragonfly.clusters.dragonfly-queue", GONE))["seawall:dragonfly"]
+    own["namespace"] = "cache-here"
+    own["clusters"]["dragonfly"] |= {
+        "clients": {"this": ["gitlab-system"]},
+        "global_service": None,
+        "aliases": [],
+        "latency": {"namespace": "gitlab-system"},
+    }
+    error = refused(tmp_path, consumer=(("dragonfly", own),))
+    part = "the probe of this cluster's own instance dragonfly runs there"
+    assert found(error, "consumers.latency.namespace", part, "DFLY-PERF-001"), str(error)
 
 
 def test_own_mistakes_and_the_producers_are_reported_together(tmp_path: Path) -> None:

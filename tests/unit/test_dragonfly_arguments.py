@@ -64,6 +64,10 @@ def test_every_one_of_them_is_in_the_list() -> None:
         ("hz=100", "start with `--`"),
         ("--", "start with `--`"),
         ("--=x", "start with `--`"),
+        ("--Port=1", "lower-case letters"),
+        ("--admin-port=1", "lower-case letters"),
+        ("--primary-port-http-enabled=true", "lower-case letters"),
+        ("--save_schedule=*:*", "spec.snapshot.cron"),
     ],
 )
 def test_what_is_decided_elsewhere_or_would_swallow_the_next_argument(arg: str, message: str) -> None:

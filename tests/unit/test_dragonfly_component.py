@@ -119,7 +119,7 @@ def test_what_loses_data_is_protected_and_keeps_what_it_needs(settings: dict[str
 
 
 def test_a_queue_may_be_unprotected_on_purpose() -> None:
-    found = recorded(**QUEUE, deletion_protection=False)
+    found = recorded(**QUEUE, deletion_protection=False, unprotected_reason="a test")
     assert protected(found) == retained(found) == set()
 
 

@@ -4,7 +4,7 @@ import ast
 import inspect
 
 import yaml
-from schemas import has_crd, validate
+from schemas import validate
 from stack_samples import CHECKOUT
 
 from seawall.components.dragonfly import example
@@ -48,8 +48,7 @@ def test_it_has_all_that_the_instance_needs() -> None:
 
 def test_every_object_fits_its_schema() -> None:
     for manifest in documents():
-        if has_crd(manifest):
-            validate(manifest)
+        validate(manifest)
 
 
 def test_the_pack_finds_nothing_through_the_folders_door() -> None:

@@ -115,7 +115,9 @@ def test_without_a_global_service_the_instances_name_is_no_alias() -> None:
     [("cache", None, False), ("queue", None, True), ("cache", True, True), ("queue", False, False)],
 )
 def test_a_queue_is_protected_and_a_cache_is_not_unless_said(purpose: str, given: bool | None, protected: bool) -> None:
-    assert args(purpose=purpose, deletion_protection=given).settings.protected is protected
+    reason = "a test" if purpose == "queue" and not protected else None
+    given_settings = {"deletion_protection": given, "unprotected_reason": reason}
+    assert args(purpose=purpose, **given_settings).settings.protected is protected
 
 
 def test_the_data_does_not_live_with_the_scraper() -> None:

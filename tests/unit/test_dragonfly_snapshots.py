@@ -94,6 +94,11 @@ def test_without_a_bucket_nothing_goes_out() -> None:
             "443",
         ),
         (OWN_BUCKET_SNAPSHOT, ["cache-snapshots.s3.example.org", "s3.example.org"], "9000"),
+        (
+            bucket_snapshot(region="cn-north-1"),
+            ["cache-snapshots.s3.cn-north-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com.cn"],
+            "443",
+        ),
     ],
 )
 def test_with_a_bucket_exactly_its_hosts_are_reached(snapshot: dict[str, Any], hosts: list[str], port: str) -> None:

@@ -52,6 +52,7 @@ def test_an_external_secret_fits_its_crd() -> None:
 def test_monitors_and_rules_fit_their_crds() -> None:
     alert = Alert("Down", "up == 0", "5m", "critical", "it is down", "Nobody is served.")
     validate(pod_monitor("x", "ns", pods={"a": "b"}, port="metrics", pod_labels=["a"]))
+    validate(pod_monitor("x", "ns", pods={"a": "b"}, port="metrics", one_after_another=True))
     rule = prometheus_rule("x", "ns", alerts=[alert])
     validate(rule)
     assert rule["spec"]["groups"][0]["rules"][0]["annotations"]["runbook_url"] == "docs/runbooks/Down.md"

@@ -54,6 +54,14 @@ def test_the_generic_dialect_knows_ports_only() -> None:
 
 
 @pytest.mark.parametrize("cni", ["cilium", "generic"])
+def test_a_rule_about_nobody_admits_nobody(cni: Cni) -> None:
+    """A list of peers that turns out empty must not become the empty `from` that means everybody."""
+    nobody = Rule(peers=(), tcp=(9999,))
+    spec = render(policy(nobody, ingress=(nobody,)), cni=cni, cluster="infra")["spec"]
+    assert spec["ingress"] == spec["egress"] == ([{}] if cni == "cilium" else [])
+
+
+@pytest.mark.parametrize("cni", ["cilium", "generic"])
 def test_nobody_comes_in_by_host_name(cni: Cni) -> None:
     with pytest.raises(UserError, match="only be the target"):
         render(policy(ingress=(STORE,)), cni=cni, cluster="infra")

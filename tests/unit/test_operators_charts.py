@@ -290,4 +290,3 @@ def test_the_plugins_pods_are_known_by_the_charts_label() -> None:
     """The label of the project's release manifest is another one, on which a budget would select nothing."""
     [value] = barman.POD_LABELS.values()
     assert value == RELEASES["infra barman"].chart.name
-    assert barman.POD_LABELS != barman.MANIFEST_POD_LABELS

@@ -11,7 +11,7 @@ from stack_samples import changed
 
 from seawall.components.operators import manifests
 from seawall.components.operators.operators import Operators, OperatorsArgs
-from seawall.components.operators.settings import CnpgOperator, DragonflyOperator, external_namespaces
+from seawall.components.operators.settings import CnpgOperator, DragonflyOperator
 from seawall.components.operators.settings import Operators as Settings
 from seawall.components.platform import Platform
 from seawall.components.settings import load
@@ -79,8 +79,6 @@ def test_nothing_is_made_of_what_is_not_managed(dragonfly: bool, cnpg: bool, exp
     assert children(found) == expected
     assert found.needs("cache") == ({"operators-release-dragonfly"} if dragonfly else set())
     assert bool(found.needs("database")) == cnpg
-    missing = [name for name, ours in (("dragonfly-operator-system", dragonfly), ("cnpg-system", cnpg)) if not ours]
-    assert external_namespaces(settings) == missing
 
 
 def test_an_operator_without_data_is_not_made() -> None:
@@ -95,6 +93,12 @@ def test_walls_first_then_the_release_then_the_data(both: Recorder) -> None:
     assert both.needs("operators-release-barman") == {"operators-release-cnpg", "operators-network-barman"}
     assert both.needs("cache") == {"operators-release-dragonfly"}
     assert both.needs("database") == {"operators-release-cnpg", "operators-release-barman"}
+
+
+def test_an_operator_that_leaves_the_stack_goes_on_running(both: Recorder) -> None:
+    kept = {name for name, request in both.requests.items() if request.retainOnDelete}
+    assert kept == {name for name in children(both) if "-release-" in name or "-namespace-" in name}
+    assert len(kept) == 5
 
 
 def test_the_budgets_of_an_earlier_release_keep_their_identity(both: Recorder) -> None:
@@ -193,7 +197,8 @@ def test_the_cnpg_operator_serves_its_webhook_and_asks_the_instances_and_the_plu
     )
     instances = frozenset({("k8s:cnpg.io/podRole", "instance")})
     plugin = frozenset({("k8s:app.kubernetes.io/name", "plugin-barman-cloud")})
-    assert incoming == {("kube-apiserver", ("9443",)), (*SCRAPER, ("8080",))}
+    callers = {(entity, ("9443",)) for entity in ("kube-apiserver", "host", "remote-node")}
+    assert incoming == {*callers, (*SCRAPER, ("8080",))}
     assert outgoing == {
         DNS,
         API_SERVER,
@@ -217,6 +222,7 @@ def test_the_generic_dialect_says_the_same_by_ports() -> None:
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     webhook, metrics = policy["spec"]["ingress"]
     assert webhook["ports"] == [{"protocol": "TCP", "port": 9443}]
+    assert len(webhook["from"]) == 2, "every address once, in both families"
     assert metrics["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "observability"}
     assert metrics["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "vmagent"}
 

@@ -112,6 +112,14 @@ def test_nobody_there_is_a_failure_and_no_verdict(ours: Authority) -> None:
     assert certificates.VALID + labels("main-rw") not in found
 
 
+def test_a_server_that_ends_is_a_failure_and_no_verdict(ours: Authority) -> None:
+    with running(PostgresDouble(None, ends=True)) as server:
+        reached, found = measured(server.port, {"cluster": ours.file})
+    assert not reached
+    assert found[certificates.FAILURES + labels("main-rw")] == 2
+    assert certificates.VALID + labels("main-rw") not in found
+
+
 def test_a_certificate_that_becomes_invalid_loses_its_end(ours: Authority) -> None:
     results = Results()
     measurement = certificates.Measurement(

@@ -105,6 +105,22 @@ def test_a_refused_password_is_never_connected_and_never_shown(capsys: pytest.Ca
     assert "wrong one" not in shown.err + shown.out
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(50.0, True), (120.0, False)])
+def test_quantiles_of_a_server_that_stopped_answering_go_away(seconds: float, shown: bool) -> None:
+    """What was measured a minute ago would otherwise be served as what clients wait for now."""
+    time, results = FakeTime(), Results()
+    with running(RespDouble()) as server:
+
+        def sleep(seconds: float) -> None:
+            time.sleep(seconds)
+            if time.now > 30:
+                server.replies.update(dict.fromkeys((b"PING", b"SET", b"GET")))
+
+        wanted = target(server.port, seconds=seconds)
+        assert latency.Measurement(wanted, results, clock=time.clock, sleep=sleep).run()
+    assert (quantile(series(results.text()), "ping", "0.95") is not None) == shown
+
+
 def test_too_few_samples_give_no_quantile() -> None:
     with running(RespDouble()) as server:
         _, found = measured(server.port, seconds=3.0)

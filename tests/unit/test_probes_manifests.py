@@ -1,6 +1,7 @@
 """What the probes are made of: hardened pods, walls both ways, and no secret anywhere but in a mounted file."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -179,6 +180,19 @@ def test_the_published_address_of_the_pages_is_used() -> None:
     assert link == "https://docs.example.org/runbooks/DragonflyLatencyUnknown.md"
 
 
+@pytest.mark.parametrize("made", BOTH)
+def test_a_run_leaves_no_series_of_its_own_behind(made: Made) -> None:
+    """Labels that differ with every pod would make new series every few minutes."""
+    [endpoint] = made["scrape"]["spec"]["podMetricsEndpoints"]
+    target = {"namespace": "ns", "pod": "x-29000000-abcde"}
+    for step in endpoint["relabelings"]:
+        if step["action"] == "labeldrop":
+            target = {name: value for name, value in target.items() if not re.fullmatch(step["regex"], name)}
+        else:
+            target[step["targetLabel"]] = step["replacement"]
+    assert target == {"namespace": "ns", "instance": made["job"]["metadata"]["name"]}
+
+
 def test_recorded_series_outlive_the_pod_that_measured() -> None:
     records = {rule["record"]: rule["expr"] for rule in rules_of(latency_made()) if "record" in rule}
     p95 = records[latency.RECORDED]
@@ -203,6 +217,13 @@ def test_the_limit_is_the_paths_and_advisory(path: str, name: str, limit: str) -
     assert f'path="{path}"' in found["expr"]
     assert found["labels"]["severity"] == "info"
     assert len([rule for rule in rules_of(made) if "High" in rule.get("alert", "")]) == 1
+
+
+def test_one_command_without_an_answer_is_not_covered_by_the_others() -> None:
+    """A server that refuses writes still answers PING: the series that is missing must be missed."""
+    expression = alert(latency_made(), "DragonflyLatencyUnknown")["expr"]
+    assert expression.startswith(f"count({latency.RECORDED}{{")
+    assert ") < 3 or absent(" in expression
 
 
 def test_the_limit_follows_the_settings() -> None:

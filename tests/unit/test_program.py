@@ -10,7 +10,8 @@ import pulumi
 import pytest
 import yaml
 from recorder import Recorder, run
-from schemas import has_crd, validate
+from schemas import validate
+from stack_objects import objects_of
 from stack_samples import CHECKOUT, changed
 
 from seawall.operators.annotations import MANAGED_BY, MANAGED_BY_LABEL
@@ -95,10 +96,9 @@ def test_every_object_is_complete_and_marked_as_ours(stack: str, recorded: Calla
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_custom_resource_fits_its_crd(stack: str, recorded: Callable[[str], Recorder]) -> None:
+def test_every_object_fits_its_schema(stack: str, recorded: Callable[[str], Recorder]) -> None:
     for manifest in manifests(recorded(stack)).values():
-        if has_crd(manifest):
-            validate(whole_numbers(manifest))
+        validate(whole_numbers(manifest))
 
 
 def whole_numbers(value: Any) -> Any:
@@ -217,6 +217,8 @@ def test_sandbox_can_be_destroyed_and_infra_keeps_its_data(recorded: Callable[[s
 
     assert protected("sandbox") == set()
     assert {"namespace-databases", "shared-postgres-cluster"} <= protected("infra")
+    assert {"namespace-dragonfly-system", "dragonfly-queue-dragonfly"} <= protected("infra"), "a queue is data as well"
+    assert not {name for name in protected("apps") if name.startswith("namespace-")}, "only Services are there"
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -267,3 +269,11 @@ def test_an_encrypted_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_key_that_nobody_reads_is_refused() -> None:
     assert "did you mean `dragonfly`?" in refused({**changed(), "seawall:dragonflies": {}})
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_was_suspended_by_hand_is_taken_up_again(recorded: Callable[[str], Recorder], stack: str) -> None:
+    # Server-side apply leaves alone what a manifest does not say, so the default has to be said.
+    found = [it for it in objects_of(recorded(stack)) if it["kind"] in ("CronJob", "ScheduledBackup")]
+    assert found
+    assert [it["metadata"]["name"] for it in found if it["spec"].get("suspend") is not False] == []

@@ -31,6 +31,8 @@ KINDS: Final = {
     "cronjobs",
     "deployment",
     "deployments",
+    "databaseroles.postgresql.cnpg.io",
+    "databases.postgresql.cnpg.io",
     "dragonflies",
     "endpointslices",
     "events",

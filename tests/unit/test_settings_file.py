@@ -93,6 +93,8 @@ def test_an_unknown_stack_is_named_with_the_nearest(tmp_path: Path) -> None:
     assert "did you mean `dev`?" in mistake(tmp_path, "config: {}\n", stack="dve")
     assert "there are: dev" in mistake(tmp_path, "config: {}\n", stack="production")
     assert "no stack `../dev`" in mistake(tmp_path, "config: {}\n", stack="../dev")
+    (tmp_path / "Pulumi.folder.yaml").mkdir()
+    assert "there are: dev" in mistake(tmp_path, "config: {}\n", stack="folder"), "nothing that is no file is offered"
 
 
 def test_settings_are_checked_without_importing_the_engines_sdk() -> None:

@@ -20,9 +20,9 @@ from seawall.components.probes.scripts.serving import (
     UnusableError,
     end_on_signal,
     environment,
+    measured,
     number,
     say,
-    serving,
     setting,
 )
 
@@ -63,8 +63,11 @@ def handshake(host: str, port: int, name: str, authority: ssl.SSLContext) -> flo
     """
     with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as plain:
         plain.sendall(SSL_REQUEST)
-        if plain.recv(1) != b"S":
+        answer = plain.recv(1)
+        if answer == b"N":
             raise NoTlsError("the server does not offer TLS")
+        if answer != b"S":  # a pooler that ends closes without a word, and says nothing about its certificate
+            raise ConnectionError("the server did not answer the request for TLS")
         with authority.wrap_socket(plain, server_hostname=name) as secure:
             certificate = secure.getpeercert() or {}
             # A polite end: otherwise the server logs a broken connection. Whether it answers does not matter.
@@ -167,15 +170,7 @@ def _mapping(given: Mapping[str, str], name: str) -> dict[str, object]:
 
 def main(given: Mapping[str, str]) -> int:
     """Measures and serves for the time that was asked for; returns the exit code."""
-    try:
-        wanted, port = target(given), number(given, "PROBE_METRICS_PORT")
-    except UnusableError as error:
-        say(str(error))
-        return 2
-    results = Results()
-    measurement = Measurement(wanted, results)
-    with serving(results, port, given.get("PROBE_METRICS_HOST", "")):
-        return 0 if measurement.run() else 1
+    return measured(given, target, Measurement)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from seawall.components.probes.scripts.serving import (
     UnusableError,
     end_on_signal,
     environment,
+    measured,
     number,
     say,
-    serving,
     setting,
 )
 
@@ -149,7 +149,11 @@ class Samples:
     def add(self, now: float, seconds: float) -> None:
         """Adds one sample and forgets those that are too old."""
         self._times.append((now, seconds))
-        while self._times[0][0] < now - WINDOW_SECONDS:
+        self.forget(now)
+
+    def forget(self, now: float) -> None:
+        """Forgets the samples that are too old."""
+        while self._times and self._times[0][0] < now - WINDOW_SECONDS:
             self._times.popleft()
 
     def quantile(self, share: float) -> float | None:
@@ -232,19 +236,29 @@ class Measurement:
         self._done(command.name, ended, ended - begun)
 
     def _done(self, command: str, now: float, seconds: float) -> None:
-        samples = self._samples[command]
-        samples.add(now, seconds)
-        labels = {**self._target.labels, "command": command}
-        self._results.count(SAMPLES, "Commands that were timed.", labels)
+        self._samples[command].add(now, seconds)
+        self._results.count(SAMPLES, "Commands that were timed.", {**self._target.labels, "command": command})
+        self._show(command)
+
+    def _show(self, command: str) -> None:
+        """The quantiles of the last minute; none when too few commands were answered in it."""
         for name, share in QUANTILES.items():
-            value = samples.quantile(share)
-            if value is not None:
+            labels = {**self._target.labels, "command": command, "quantile": name}
+            value = self._samples[command].quantile(share)
+            if value is None:
+                self._results.remove(LATENCY, labels)
+            else:
                 text = "Time from sending a command to its reply, in seconds, over the last minute."
-                self._results.gauge(LATENCY, text, {**labels, "quantile": name}, value)
+                self._results.gauge(LATENCY, text, labels, value)
 
     def _failed(self, command: str, more: int = 1) -> None:
         labels = {**self._target.labels, "command": command}
         self._results.count(FAILURES, "Commands (or connections) that failed or took too long.", labels, more)
+        # Nothing is added while nothing answers: what was measured before would stand there as if it were so now.
+        now = self._clock()
+        for name, samples in self._samples.items():
+            samples.forget(now)
+            self._show(name)
 
 
 def target(given: Mapping[str, str]) -> Target:
@@ -277,15 +291,7 @@ def target(given: Mapping[str, str]) -> Target:
 
 def main(given: Mapping[str, str]) -> int:
     """Measures and serves for the time that was asked for; returns the exit code."""
-    try:
-        wanted, port = target(given), number(given, "PROBE_METRICS_PORT")
-    except UnusableError as error:
-        say(str(error))
-        return 2
-    results = Results()
-    measurement = Measurement(wanted, results)
-    with serving(results, port, given.get("PROBE_METRICS_HOST", "")):
-        return 0 if measurement.run() else 1
+    return measured(given, target, Measurement)
 
 
 if __name__ == "__main__":

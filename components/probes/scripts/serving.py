@@ -5,15 +5,24 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
+from typing import Protocol, TypeVar
 
 PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Labels = tuple[tuple[str, str], ...]
+Target = TypeVar("Target")
+
+
+class Measuring(Protocol):
+    """Something that measures a target into results."""
+
+    def run(self) -> bool:
+        """Measures until the time is over; says whether anything was ever reached."""
 
 
 class UnusableError(Exception):
@@ -128,6 +137,26 @@ def number(environment: Mapping[str, str], name: str) -> int:
     if not value.isdecimal():
         raise UnusableError(f"{name} must be a whole number")
     return int(value)
+
+
+def measured(
+    given: Mapping[str, str],
+    target: Callable[[Mapping[str, str]], Target],
+    measuring: Callable[[Target, Results], Measuring],
+) -> int:
+    """Measures and serves for the time that was asked for.
+
+    Returns the exit code: 0 measured, 1 nothing was ever reached, 2 the settings are wrong.
+    """
+    try:
+        wanted, port = target(given), number(given, "PROBE_METRICS_PORT")
+    except UnusableError as error:
+        say(str(error))
+        return 2
+    results = Results()
+    measurement = measuring(wanted, results)
+    with serving(results, port, given.get("PROBE_METRICS_HOST", "")):
+        return 0 if measurement.run() else 1
 
 
 def end_on_signal() -> None:

@@ -278,7 +278,9 @@ class KubernetesStandIn(StandIn):
                 f"(pulumi import {subject.urn.split('::')[2].split('$')[-1]} NAME {identity.id}), delete it, or choose "
                 "another name"
             )
-        taken = f"{identity} exists already, made by a run that ended before its state was saved: it is taken over"
+        taken = (
+            f"{identity} exists already, made by this stack and not in its state (kept, or cut short): it is taken over"
+        )
         self.diagnostics.say("info", taken, subject.urn, note="adopted")
 
     def _apply(self, subject: Subject) -> Properties:
