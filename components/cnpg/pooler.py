@@ -38,6 +38,7 @@ def pooler(application: ApplicationArgs) -> Manifest:
         "instances": settings.instances,
         "pgbouncer": {
             "poolMode": settings.pool_mode,
+            "paused": False,  # said, so that an update ends what was paused by hand
             "parameters": parameters(application),
             "pg_hba": host_rules(application),
         },

@@ -277,3 +277,10 @@ def test_what_was_suspended_by_hand_is_taken_up_again(recorded: Callable[[str], 
     found = [it for it in objects_of(recorded(stack)) if it["kind"] in ("CronJob", "ScheduledBackup")]
     assert found
     assert [it["metadata"]["name"] for it in found if it["spec"].get("suspend") is not False] == []
+
+
+@pytest.mark.parametrize("stack", ["infra", "sandbox"])
+def test_a_pooler_that_was_paused_by_hand_goes_on(recorded: Callable[[str], Recorder], stack: str) -> None:
+    found = [it for it in objects_of(recorded(stack)) if it["kind"] == "Pooler"]
+    assert found
+    assert all(it["spec"]["pgbouncer"]["paused"] is False for it in found)
