@@ -98,7 +98,11 @@ def test_no_table_is_broken(path: str) -> None:
 
 def test_make_docs_is_the_command() -> None:
     done = subprocess.run(
-        ["make", "-n", "docs", "ARGS=--check"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "docs", "ARGS=--check"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.splitlines()[-1].strip() == ".venv/bin/python -m seawall.cli docs --check"
     shown = CliRunner().invoke(app, ["docs", "--help"], env={"COLUMNS": "200"})
