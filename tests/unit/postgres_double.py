@@ -2,23 +2,19 @@
 
 import socketserver
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
+
+from loopback_server import LoopbackServer
 
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
 
-class PostgresDouble(socketserver.ThreadingTCPServer):
+class PostgresDouble(LoopbackServer):
     """The double; without a certificate it refuses TLS, as PostgreSQL does with `ssl = off`.
 
     `ends`: it closes every connection without a word, as PgBouncer does when it ends.
     """
-
-    allow_reuse_address = True
-    daemon_threads = True
 
     def __init__(self, certificate: tuple[Path, Path] | None, *, ends: bool = False) -> None:
         self.ends = ends
@@ -26,11 +22,7 @@ class PostgresDouble(socketserver.ThreadingTCPServer):
         if self.context and certificate:
             self.context.load_cert_chain(*certificate)
         self.strangers = 0
-        super().__init__(("127.0.0.1", 0), _Session)
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+        super().__init__(_Session)
 
 
 class _Session(socketserver.BaseRequestHandler):
@@ -50,15 +42,3 @@ class _Session(socketserver.BaseRequestHandler):
                 secure.recv(1)
         except OSError:
             return
-
-
-@contextmanager
-def running(server: PostgresDouble) -> Iterator[PostgresDouble]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

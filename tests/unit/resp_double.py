@@ -2,17 +2,13 @@
 
 import socketserver
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from loopback_server import LoopbackServer
 
-class RespDouble(socketserver.ThreadingTCPServer):
+
+class RespDouble(LoopbackServer):
     """The double; `replies` replaces its answer to a command by raw bytes, None closes the connection instead."""
-
-    allow_reuse_address = True
-    daemon_threads = True
 
     def __init__(
         self,
@@ -24,11 +20,7 @@ class RespDouble(socketserver.ThreadingTCPServer):
         self.password, self.replies, self.context = password, replies or {}, context
         self.seen: list[list[bytes]] = []
         self.values: dict[bytes, bytes] = {}
-        super().__init__(("127.0.0.1", 0), _Session)
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+        super().__init__(_Session)
 
 
 class _Session(socketserver.BaseRequestHandler):
@@ -75,15 +67,3 @@ def _command(stream: BinaryIO) -> list[bytes] | None:
             value += stream.read(length + 2 - len(value))
         parts.append(value[:-2])
     return parts
-
-
-@contextmanager
-def running(server: RespDouble) -> Iterator[RespDouble]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from postgres_double import PostgresDouble, running
+from loopback_server import running
+from postgres_double import PostgresDouble
 from probe_certificates import NOW, Authority, authority
 from probe_samples import certificates_made, environment_of
 

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from loopback_server import running
 from probe_certificates import Authority, authority
 from probe_samples import environment_of, latency_made, mount
-from resp_double import RespDouble, running
+from resp_double import RespDouble
 
 from seawall.components.probes.scripts import latency
 from seawall.components.probes.scripts.serving import Results, UnusableError
