@@ -167,6 +167,8 @@ class PostgresCluster(Settings):
 
     @rule
     def _synchronous_has_standbys(self) -> Iterator[Problem]:
+        if self.asynchronous_reason is not None and self.instances == 1:
+            yield Problem(("asynchronous_reason",), "is read only from 2 instances on: one alone replicates to nobody")
         if self.synchronous is None:
             return
         standbys = self.instances - 1

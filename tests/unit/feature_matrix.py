@@ -91,7 +91,9 @@ IMPOSSIBLE: Final[Mapping[frozenset[Choice], str]] = {
         "it measures from a client on this cluster": [
             {"cache clients": "remote", "latency": probe} for probe in ("measured", "tuned")
         ],
-        "a single instance has no standby": [{"instances": "1", "replication": "strict"}],
+        "a single instance has no standby": [
+            {"instances": "1", "replication": value} for value in ("strict", "asynchronous")
+        ],
         "only transaction mode cares": [{"pool mode": "session", "prepared statements": "off"}],
     }.items()
     for choices in several

@@ -186,9 +186,10 @@ DRAGONFLY: Final[Features] = {
         },
     },
     "flags": {
-        "none": {},
-        "today's": {
-            f"{_CACHE}.flags": {"default_lua_flags": "allow-undeclared-keys", "cluster_mode": "emulated"},
+        "default": {},
+        "off": {f"{_CACHE}.flags": {"default_lua_flags": None, "cluster_mode": None}},
+        "more": {
+            f"{_CACHE}.flags": {"default_lua_flags": "disable-atomicity", "cluster_mode": "emulated"},
             f"{_CACHE}.args": ["--hz=50"],
         },
     },

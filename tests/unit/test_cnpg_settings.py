@@ -271,3 +271,8 @@ def test_no_secret_is_shown() -> None:
 def test_settings_do_not_import_the_engine() -> None:
     code = "import sys, seawall.components.cnpg.checks as c; sys.exit(any(m.startswith('pulumi') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_alone_replicates_to_nobody_and_needs_no_reason_for_it() -> None:
+    with pytest.raises(ValidationError, match="is read only from 2 instances on"):
+        PostgresCluster.model_validate(changed(POSTGRES, *ALONE, ("asynchronous_reason", "a test")))
