@@ -23,6 +23,7 @@ from seawall.components.dragonfly.settings import DragonflySettings
 from seawall.components.kubernetes.namespace import namespace
 from seawall.components.kubernetes.register import register
 from seawall.components.operators.operators import Operators, OperatorsArgs
+from seawall.components.own_namespaces import data_namespaces, own_namespaces
 from seawall.components.settings import StackSettings, load
 from seawall.errors import SeawallError, UserError
 
@@ -87,30 +88,6 @@ def operators_args(settings: StackSettings) -> OperatorsArgs:
     caches = (settings.dragonfly.namespace,) if settings.dragonfly else ()
     others = tuple(name for name in data_namespaces(settings) if name not in caches)
     return OperatorsArgs(settings.operators, settings.platform, dragonfly=caches, postgres=others)
-
-
-def data_namespaces(settings: StackSettings) -> dict[str, bool]:
-    """The namespaces of the stack's own services → whether data in them must outlive a mistake.
-
-    Removing a namespace removes everything in it, whatever protects the things themselves.
-    """
-    made: dict[str, bool] = {}
-    if settings.dragonfly is not None:
-        made[settings.dragonfly.namespace] = any(cluster.protected for cluster in settings.dragonfly.clusters.values())
-    if settings.cnpg is not None:
-        clusters = settings.cnpg.clusters.values()
-        made[settings.cnpg.namespace] = any(cluster.deletion_protection for cluster in clusters)
-        made |= {cluster.restore_drill.namespace: False for cluster in clusters if cluster.restore_drill}
-    return made
-
-
-def own_namespaces(settings: StackSettings) -> dict[str, bool]:
-    """Every namespace that the stack makes: those, and the ones of the Services that it consumes.
-
-    A Service is one over the mesh when it has the same namespace on both clusters.
-    """
-    used = consumed_services(settings.producer, settings.platform.cluster) if settings.producer else ()
-    return {**{service.namespace: False for service in used}, **data_namespaces(settings)}
 
 
 def _namespace(name: str, keep: bool, provider: pulumi.ProviderResource) -> pulumi.Resource:

@@ -5,7 +5,8 @@ from functools import partial
 
 from seawall.components.base import NotSettledError, Problem, each
 from seawall.components.cnpg.application_settings import Application
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 from seawall.components.dragonfly.settings import DragonflyClusterSettings, DragonflySettings
 from seawall.components.operators import Operators
 from seawall.components.platform import Platform, taken_problems

@@ -80,6 +80,11 @@ class SecretStore(Settings):
     kind: Literal["ClusterSecretStore", "SecretStore"] = Field(description="Kind of the store object")
     name: DnsName = Field(description="Name of the store object")
 
+    @property
+    def reference(self) -> tuple[str, str]:
+        """Kind and name, as an ExternalSecret refers to it."""
+        return self.kind, self.name
+
 
 class CertManager(Settings):
     """cert-manager, which the barman plugin needs for its certificates."""

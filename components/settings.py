@@ -15,7 +15,8 @@ from seawall.components.aws.settings import AwsSettings
 from seawall.components.base import NotSettledError, Problem, ProblemsError, RefusedError, Settings, each, rule
 from seawall.components.client_namespaces import clients_apart
 from seawall.components.cnpg.checks import backup_problems, cnpg_problems
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 from seawall.components.consumers.checks import consumer_problems
 from seawall.components.consumers.settings import ConsumersSettings
 from seawall.components.dragonfly import checks

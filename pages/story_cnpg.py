@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 from seawall.operators.cnpg import POOLER_PORT, dns_forms
 from seawall.operators.cnpg.schedule import decode
 from seawall.pages import commands, markdown, stories

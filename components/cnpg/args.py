@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seawall.components.cnpg.application_settings import Application
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.cnpg.object_names import break_glass_secret, role_secret, validation_name
-from seawall.components.cnpg.settings import PostgresCluster
 from seawall.components.kubernetes.metadata import owned_labels
 from seawall.components.operators import CnpgOperator
 from seawall.components.platform import Platform

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from seawall.components.aws.args import BackupBucketArgs
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.cnpg.args import BackupTarget
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.cnpg.object_names import validation_name
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 from seawall.operators.barman import kms_argument
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.base import Problem, each
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 from seawall.components.operators import Operators
 from seawall.components.platform import Platform, client_problems, node_problems
 from seawall.operators.versions import cnpg_combination, image_tag, parse

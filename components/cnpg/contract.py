@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
-from seawall.components.cnpg.settings import PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.contract import Authority, Client, Connection, Credentials, TlsMode, clients_of, hosts_of
 from seawall.operators.cnpg import CA_KEY, POOLER_PORT, authority_secret, dns_forms
 

@@ -12,7 +12,7 @@ from seawall.components.probes.certificates import probe_name
 from seawall.operators.cnpg import authority_secret, budget_names
 
 if TYPE_CHECKING:
-    from seawall.components.cnpg.settings import PostgresCluster
+    from seawall.components.cnpg.cluster_settings import PostgresCluster
 
 LONGEST_POOLER = 46
 """The pods of a Pooler are `<pooler>-<10 characters>-<5 characters>`, and Kubernetes cuts what stands before the last

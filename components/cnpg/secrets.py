@@ -43,11 +43,10 @@ def other_secrets(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:
 
 
 def _secret(args: CnpgSharedClusterArgs, name: str, path: str, keys: Mapping[str, str], secret_type: str) -> Manifest:
-    store = args.platform.secret_store
     return external_secret(
         name,
         args.namespace,
-        store=(store.kind, store.name),
+        store=args.platform.secret_store.reference,
         path=path,
         fields=keys,
         secret_type=secret_type,

@@ -54,11 +54,10 @@ def _secrets(consumed: tuple[ConsumedService, ...]) -> Iterator[ClientSecret]:
 
 
 def _secret(args: SharedServiceConsumerArgs, namespace: str, secret: ClientSecret) -> Manifest:
-    store = args.platform.secret_store
     return external_secret(
         secret.name,
         namespace,
-        store=(store.kind, store.name),
+        store=args.platform.secret_store.reference,
         path=secret.path,
         fields=secret.fields,
         secret_type=secret.type,

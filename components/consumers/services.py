@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seawall.components.cnpg import contract as postgres
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.cnpg.object_names import role_secret
-from seawall.components.cnpg.settings import PostgresCluster
 from seawall.components.contract import Connection
 from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.dragonfly.contract import dragonfly_connections

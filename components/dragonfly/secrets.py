@@ -110,11 +110,10 @@ def _acl(args: DragonflyClusterArgs, acl: Acl, path: str) -> Manifest:
 def _fetched(
     args: DragonflyClusterArgs, name: str, path: str, fields: dict[str, str], secret_type: str = OPAQUE
 ) -> Manifest:
-    store = args.platform.secret_store
     return external_secret(
         name,
         args.namespace,
-        store=(store.kind, store.name),
+        store=args.platform.secret_store.reference,
         path=path,
         fields=fields,
         secret_type=secret_type,

@@ -91,7 +91,7 @@ def manifests(settings: CertificateProbe, target: CertificateTarget, platform: P
         made["ca"] = external_secret(
             f"{name}-ca",
             target.namespace,
-            store=(platform.secret_store.kind, platform.secret_store.name),
+            store=platform.secret_store.reference,
             path=target.stored_authority,
             fields={CA_KEY: CA_KEY},
             labels=labels,

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes
 
 from seawall.components import BackupTarget, CnpgSharedCluster, CnpgSharedClusterArgs
-from seawall.components.cnpg.settings import PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.operators import CnpgOperator
 from seawall.components.platform import Platform
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from seawall.components.consumers.services import consumed_services
 from seawall.components.fields import local_clients
+from seawall.components.own_namespaces import own_namespaces
 
 if TYPE_CHECKING:
     from seawall.components.operators.settings import CnpgOperator, DragonflyOperator
@@ -29,13 +30,7 @@ def namespaces(settings: "StackSettings") -> list[str]:
 def made(settings: "StackSettings") -> list[str]:
     """The namespaces that the stack makes itself."""
     wanted = [operator.namespace for operator in _operators(settings) if operator.managed]
-    wanted += [part.namespace for part in (settings.dragonfly, settings.cnpg) if part is not None]
-    drills = [it.restore_drill for it in (settings.cnpg.clusters.values() if settings.cnpg else ())]
-    wanted += [drill.namespace for drill in drills if drill is not None]
-    if settings.producer is not None:
-        used = consumed_services(settings.producer, settings.platform.cluster)
-        wanted += [service.namespace for service in used]
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys([*wanted, *own_namespaces(settings)]))
 
 
 def storage_classes(settings: "StackSettings") -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.cnpg.args import BackupTarget, CnpgSharedClusterArgs
-from seawall.components.cnpg.settings import PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.operators import CnpgOperator
 from seawall.components.platform import Platform
 

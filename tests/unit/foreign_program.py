@@ -24,7 +24,7 @@ from seawall.components import (
     DragonflyClusterArgs,
 )
 from seawall.components.aws.settings import AwsSettings
-from seawall.components.cnpg.settings import PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.dragonfly.settings import DragonflyClusterSettings
 from seawall.components.operators.settings import CnpgOperator, DragonflyOperator
 from seawall.components.platform import Platform

@@ -33,14 +33,14 @@ def objects(config: dict[str, Any], project: Path | None = None) -> list[Manifes
 def objects_of(recorder: Recorder) -> list[Manifest]:
     """Every Kubernetes object that was registered, by kind and name: the engine's own order varies."""
     inputs = (recorder.inputs(name) for name, it in recorder.requests.items() if it.type.startswith("kubernetes:"))
-    found = (_whole_numbers(manifest) for manifest in inputs if "apiVersion" in manifest and "kind" in manifest)
+    found = (whole_numbers(manifest) for manifest in inputs if "apiVersion" in manifest and "kind" in manifest)
     return sorted(found, key=lambda it: (it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]))
 
 
-def _whole_numbers(value: Any) -> Any:
+def whole_numbers(value: Any) -> Any:
     """The mocks turn every number into a float, as the engine's wire does; a provider turns whole ones back."""
     if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in value.items()}
+        return {key: whole_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole_numbers(item) for item in value]
+        return [whole_numbers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from seawall.components.cnpg.application_settings import Application
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.cnpg.connections import demand, direct_demand, pooler_demand
-from seawall.components.cnpg.settings import PostgresCluster
 
 TODAY = {
     name: {

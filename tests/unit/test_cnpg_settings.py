@@ -9,7 +9,8 @@ from cnpg_samples import ALONE, GONE, POSTGRES, changed
 from pydantic import ValidationError
 
 from seawall.components.base import Problem, ProblemsError
-from seawall.components.cnpg.settings import CnpgSettings, PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.settings import CnpgSettings
 
 WRITTEN = "0 2 * * *"
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from recorder import Recorder, run
 from schemas import validate
-from stack_objects import objects_of
+from stack_objects import objects_of, whole_numbers
 from stack_samples import CHECKOUT, changed
 
 from seawall.operators.annotations import MANAGED_BY, MANAGED_BY_LABEL
@@ -99,15 +99,6 @@ def test_every_object_is_complete_and_marked_as_ours(stack: str, recorded: Calla
 def test_every_object_fits_its_schema(stack: str, recorded: Callable[[str], Recorder]) -> None:
     for manifest in manifests(recorded(stack)).values():
         validate(whole_numbers(manifest))
-
-
-def whole_numbers(value: Any) -> Any:
-    """The mocks turn every number into a float, as the engine's wire does; a provider turns whole ones back."""
-    if isinstance(value, dict):
-        return {key: whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def waits_for(recorder: Recorder, name: str) -> set[str]:

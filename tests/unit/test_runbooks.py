@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from stack_objects import objects
 from stack_samples import CHECKOUT, changed
 
-from seawall.components.cnpg.settings import PostgresCluster
+from seawall.components.cnpg.cluster_settings import PostgresCluster
 from seawall.components.dragonfly.settings import DragonflyClusterSettings
 from seawall.components.settings import StackSettings, load
 
