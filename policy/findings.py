@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from seawall.policy.estate.model import Estate, GroupKind, KubeObject
+from seawall.policy.estate.kinds import GroupKind
+from seawall.policy.estate.model import Estate, KubeObject
 
 PACK = "seawall"
 """The pack's name, as the engine says it with every verdict."""
@@ -82,10 +83,10 @@ class Rule:
     """What to do in general; each violation says it for its object."""
     kinds: tuple[GroupKind, ...]
     """The kinds of objects that it looks at, one after the other."""
-    alone: Alone | None = None
+    alone: tuple[Alone, ...] = ()
     """What can be judged from the object itself: also judged before it is created."""
-    together: Together | None = None
-    """What needs the whole estate."""
+    together: tuple[Together, ...] = ()
+    """What needs the whole estate. Each check is contained by itself: an unknown value in one hides no other."""
 
     @property
     def severity(self) -> Severity:

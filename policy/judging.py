@@ -29,16 +29,16 @@ def judge_alone(subject: KubeObject, rules: Sequence[Rule] | None = None) -> lis
     """What can be said of one object before the rest is known. Values that are not known yet are left to `judge`."""
     findings: list[Finding] = []
     for rule in load() if rules is None else rules:
-        if rule.alone is not None and subject.group_kind in rule.kinds:
-            findings += _contained(rule, subject, partial(rule.alone, subject), preview=False, await_unknown=True)
+        for check in rule.alone if subject.group_kind in rule.kinds else ():
+            findings += _contained(rule, subject, partial(check, subject), preview=False, await_unknown=True)
     return sorted(findings, key=_order)
 
 
 def _judge_one(rule: Rule, subject: KubeObject, estate: Estate, preview: bool) -> Iterator[Finding]:
-    if rule.alone is not None:
-        yield from _contained(rule, subject, partial(rule.alone, subject), preview=preview)
-    if rule.together is not None:
-        yield from _contained(rule, subject, partial(rule.together, subject, estate), preview=preview)
+    for alone in rule.alone:
+        yield from _contained(rule, subject, partial(alone, subject), preview=preview)
+    for together in rule.together:
+        yield from _contained(rule, subject, partial(together, subject, estate), preview=preview)
 
 
 def _contained(
@@ -50,11 +50,20 @@ def _contained(
     await_unknown: bool = False,
 ) -> Iterator[Finding]:
     try:
-        violations = list(check())
+        for violation in check():  # what was found before a check stumbles stays found
+            yield Finding(
+                rule,
+                Outcome.VIOLATED,
+                subject,
+                violation.message,
+                violation.mend,
+                violation.path,
+                violation.about,
+                violation.facts,
+            )
     except CannotEvaluateError as problem:
         if not (await_unknown and isinstance(problem, UnknownValueError)):
             yield _undecided(rule, subject, problem, preview)
-        return
     except Exception as bug:  # whatever a rule runs into, it must neither pass nor end the analysis
         yield Finding(
             rule,
@@ -62,18 +71,6 @@ def _contained(
             subject,
             f"the rule failed with {type(bug).__name__} at {_place(bug)}",
             "This is a defect of the rule: report it with the object that it failed on.",
-        )
-        return
-    for violation in violations:
-        yield Finding(
-            rule,
-            Outcome.VIOLATED,
-            subject,
-            violation.message,
-            violation.mend,
-            violation.path,
-            violation.about,
-            violation.facts,
         )
 
 

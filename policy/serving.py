@@ -118,7 +118,7 @@ class Servicer(_PolicyAnalyzerServicer):
     def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
         """Judges one resource before it is created, by what can be said of it alone."""
         response = proto.AnalyzeResponse()
-        rules = [rule for rule in load() if rule.alone is not None and self._level(rule.id) is not None]
+        rules = [rule for rule in load() if rule.alone and self._level(rule.id) is not None]
         if rules and request.type.startswith("kubernetes:"):
             resource = engine.Resource(request.type, request.urn, request.name, _plain_struct(request.properties))
             thing = engine.declared_object(resource)

@@ -8,21 +8,8 @@ from seawall.operators import annotations, cnpg, dragonfly, versions
 from seawall.operators.cnpg import projection as cnpg_projection
 from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.reading import UnprojectableError
-from seawall.policy.estate.model import (
-    BUDGET,
-    CILIUM_POLICY,
-    CLUSTER,
-    DEPLOYMENT,
-    DRAGONFLY,
-    NETWORK_POLICY,
-    POOLER,
-    Estate,
-    KubeObject,
-    Note,
-    Operator,
-    Origin,
-    OtherResource,
-)
+from seawall.policy.estate.kinds import BUDGET, CILIUM_POLICY, CLUSTER, DEPLOYMENT, DRAGONFLY, NETWORK_POLICY, POOLER
+from seawall.policy.estate.model import Estate, KubeObject, Note, Operator, Origin
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View, WrongTypeError
 
 CLUSTER_SCOPED = frozenset(
@@ -80,9 +67,7 @@ def kube_object(manifest: Mapping[str, Any], origin: Origin, *, name: str = "") 
     return KubeObject(group, kind, namespace, called, manifest, origin)
 
 
-def build(
-    declared: Iterable[KubeObject], *, others: Iterable[OtherResource] = (), notes: Iterable[Note] = ()
-) -> Estate:
+def build(declared: Iterable[KubeObject], *, others: Iterable[KubeObject] = (), notes: Iterable[Note] = ()) -> Estate:
     """The estate of these objects: declared, plus what the operators make of them by their version."""
     objects, owned = _without_made(declared)
     objects, repeated = _last_of_each(objects)

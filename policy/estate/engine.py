@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.model import Estate, KubeObject, Note, Origin, OtherResource
-from seawall.policy.estate.values import UNKNOWN, View
+from seawall.policy.estate.kinds import PULUMI
+from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
+from seawall.policy.estate.values import UNKNOWN
 
 _UNKNOWNS = frozenset(
     {
@@ -66,14 +67,14 @@ def from_args(args: Any) -> Estate:
 def estate(resources: Iterable[Resource]) -> Estate:
     """The estate of a stack's resources."""
     declared: list[KubeObject] = []
-    others: list[OtherResource] = []
+    others: list[KubeObject] = []
     for resource in resources:
         thing = declared_object(resource)
         if thing is not None:
             declared.append(thing)
         elif not resource.type.startswith("pulumi:"):
             origin = Origin(urn=resource.urn, awaits=resource.awaits)
-            others.append(OtherResource(resource.type, resource.name, View(resource.properties), origin))
+            others.append(KubeObject(PULUMI, resource.type, "", resource.name, resource.properties, origin))
     notes = [Note("whatever is in the cluster and not in this stack; policies and budgets there add to these")]
     return build(declared, others=others, notes=notes)
 

@@ -8,26 +8,16 @@ from typing import Any
 
 from seawall.operators import cnpg, dragonfly
 from seawall.operators.labels import NAMESPACE_NAME, POD_INDEX, POD_NAME
+from seawall.policy.estate.kinds import (
+    CLUSTER,
+    DEPLOYMENT,
+    DRAGONFLY,
+    NAMESPACE,
+    POD,
+    STATEFUL_SET,
+    GroupKind,
+)
 from seawall.policy.estate.values import CannotEvaluateError, View
-
-GroupKind = tuple[str, str]
-"""API group (empty for the core group) and kind: what an object is, whatever the API version."""
-
-POD: GroupKind = ("", "Pod")
-NAMESPACE: GroupKind = ("", "Namespace")
-DEPLOYMENT: GroupKind = ("apps", "Deployment")
-STATEFUL_SET: GroupKind = ("apps", "StatefulSet")
-BUDGET: GroupKind = ("policy", "PodDisruptionBudget")
-NETWORK_POLICY: GroupKind = ("networking.k8s.io", "NetworkPolicy")
-CILIUM_POLICY: GroupKind = ("cilium.io", "CiliumNetworkPolicy")
-CILIUM_CLUSTERWIDE_POLICY: GroupKind = ("cilium.io", "CiliumClusterwideNetworkPolicy")
-DRAGONFLY: GroupKind = ("dragonflydb.io", "Dragonfly")
-CLUSTER: GroupKind = ("postgresql.cnpg.io", "Cluster")
-POOLER: GroupKind = ("postgresql.cnpg.io", "Pooler")
-SCHEDULED_BACKUP: GroupKind = ("postgresql.cnpg.io", "ScheduledBackup")
-DATABASE: GroupKind = ("postgresql.cnpg.io", "Database")
-JOB: GroupKind = ("batch", "Job")
-
 
 _MOST_PLACES = 100
 """Pods of a StatefulSet that are told apart by name."""
@@ -129,16 +119,6 @@ class PodSet:
 
 
 @dataclass(frozen=True)
-class OtherResource:
-    """A resource of a Pulumi stack that is no Kubernetes object (a bucket, a key, a Helm release)."""
-
-    type: str
-    name: str
-    properties: View
-    origin: Origin
-
-
-@dataclass(frozen=True)
 class Note:
     """Something that a reader of the result must know: not seen, assumed, or skipped. Never a verdict."""
 
@@ -167,18 +147,19 @@ class Estate:
         projections: Mapping[KubeObject, "list[KubeObject] | CannotEvaluateError"],
         *,
         operators: Mapping[KubeObject, Operator] | None = None,
-        others: Iterable[OtherResource] = (),
+        others: Iterable[KubeObject] = (),
         notes: Iterable[Note] = (),
     ) -> None:
         """`projections` has, for each object of an operator, what will be made of it, or why that cannot be said."""
         self.declared = tuple(declared)
         self.others = tuple(others)
+        """Resources of a Pulumi stack that are no Kubernetes objects, in group `PULUMI`."""
         self.notes = tuple(notes)
         self._projections = projections
         self._operators = dict(operators or {})
         self._by_kind: dict[GroupKind, list[KubeObject]] = defaultdict(list)
         self._by_kind_and_namespace: dict[tuple[GroupKind, str], list[KubeObject]] = defaultdict(list)
-        for thing in self.objects():
+        for thing in (*self.objects(), *self.others):
             self._by_kind[thing.group_kind].append(thing)
             self._by_kind_and_namespace[thing.group_kind, thing.namespace].append(thing)
 

@@ -7,15 +7,8 @@ never narrower.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seawall.policy.estate.model import (
-    CILIUM_CLUSTERWIDE_POLICY,
-    CILIUM_POLICY,
-    NETWORK_POLICY,
-    ContainerPort,
-    Estate,
-    KubeObject,
-    PodSet,
-)
+from seawall.policy.estate.kinds import CILIUM_CLUSTERWIDE_POLICY, CILIUM_POLICY, NETWORK_POLICY
+from seawall.policy.estate.model import ContainerPort, Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.reachability import cilium, kubernetes
 from seawall.policy.reachability.peers import Peer, PortRange, Selected

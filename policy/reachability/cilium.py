@@ -16,7 +16,8 @@ from seawall.operators.labels import (
     CILIUM_SERVICE_ACCOUNT,
     NAMESPACE_NAME,
 )
-from seawall.policy.estate.model import CILIUM_CLUSTERWIDE_POLICY, KubeObject, PodSet
+from seawall.policy.estate.kinds import CILIUM_CLUSTERWIDE_POLICY
+from seawall.policy.estate.model import KubeObject, PodSet
 from seawall.policy.estate.values import View
 from seawall.policy.reachability.kubernetes import Rule, describe, port_of
 from seawall.policy.reachability.peers import Peer, PortRange, Selected, selected, split_namespaces

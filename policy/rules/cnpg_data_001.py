@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from seawall.operators.cnpg.schedule import Cadence, ScheduleError, decode, from_five_fields
-from seawall.policy.estate.model import SCHEDULED_BACKUP, KubeObject
+from seawall.policy.estate.kinds import SCHEDULED_BACKUP
+from seawall.policy.estate.model import KubeObject
 from seawall.policy.findings import Rule, Violation
 
 RARELY = timedelta(days=8)
@@ -116,5 +117,5 @@ RULE = Rule(
     ),
     mend="Give six fields, seconds first, and compare the decoded times with what you meant.",
     kinds=(SCHEDULED_BACKUP,),
-    alone=check,
+    alone=(check,),
 )

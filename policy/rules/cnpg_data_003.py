@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import REVOKES_CONNECT, revokes_connect
-from seawall.policy.estate.model import DATABASE, JOB, Estate, KubeObject
+from seawall.policy.estate.kinds import DATABASE, JOB
+from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
 
 _NAME = ("spec", "name")
@@ -78,5 +79,5 @@ RULE = Rule(
         "succeeds."
     ),
     kinds=(DATABASE,),
-    together=check,
+    together=(check,),
 )

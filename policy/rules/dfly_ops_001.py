@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.versions import OwnBudget
-from seawall.policy.estate.model import BUDGET, DRAGONFLY, Estate, KubeObject, PodSet
+from seawall.policy.estate.kinds import BUDGET, DRAGONFLY
+from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View, WrongTypeError
 from seawall.policy.findings import Rule, Violation
 from seawall.policy.reachability.selectors import read
@@ -152,5 +153,5 @@ RULE = Rule(
     ),
     mend="Set spec.pdb.minAvailable to one less than spec.replicas, and write no PodDisruptionBudget over these pods.",
     kinds=(DRAGONFLY,),
-    together=check,
+    together=(check,),
 )

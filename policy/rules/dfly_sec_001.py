@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from seawall.operators import dragonfly as facts
 from seawall.operators.annotations import THIS_CLUSTER
 from seawall.policy.estate.intent import Intent, intent_of
-from seawall.policy.estate.model import DRAGONFLY, ContainerPort, Estate, KubeObject, Operator, PodSet
+from seawall.policy.estate.kinds import DRAGONFLY
+from seawall.policy.estate.model import ContainerPort, Estate, KubeObject, Operator, PodSet
 from seawall.policy.findings import Rule, Violation
 from seawall.policy.reachability.admissions import Admission, Ingress, ingress
 from seawall.policy.reachability.peers import Peer
@@ -228,5 +229,5 @@ RULE = Rule(
         "themselves and the exact scraper."
     ),
     kinds=(DRAGONFLY,),
-    together=check,
+    together=(check,),
 )

@@ -7,7 +7,8 @@ import pytest
 from seawall.operators import annotations
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.intent import intent_of
-from seawall.policy.estate.model import BUDGET, DRAGONFLY, Estate, KubeObject, Origin
+from seawall.policy.estate.kinds import BUDGET, DRAGONFLY
+from seawall.policy.estate.model import Estate, KubeObject, Origin
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View, WrongTypeError
 
 

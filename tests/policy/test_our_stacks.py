@@ -1,61 +1,31 @@
 """The stacks of this repository, as the program registers them, judged by the pack; and broken on purpose."""
 
 import copy
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_doubles import servicer
 from google.protobuf import json_format, struct_pb2
+from our_stacks import Resources, registered
 from pulumi.runtime.proto import analyzer_pb2 as proto
-from recorder import run
 
-from seawall.components.settings import load, read_stack_file
 from seawall.policy import rules
-
-ROOT = Path(__file__).resolve().parents[2]
-Resources = list[proto.AnalyzerResource]
-
-
-def registered(stack: str) -> Resources:
-    """What the program registers for a stack, with what each property waits for."""
-    spec = importlib.util.spec_from_file_location("program", ROOT / "__main__.py")
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    settings = load(read_stack_file(ROOT, stack))
-    record = run(lambda: program.deploy(settings), preview=True)
-    return [
-        proto.AnalyzerResource(
-            type=request.type,
-            urn=f"urn:pulumi:{stack}::seawall::{request.type}::{name}",
-            name=name,
-            properties=request.object,
-            propertyDependencies={
-                key: proto.AnalyzerPropertyDependencies(urns=list(found.urns))
-                for key, found in request.propertyDependencies.items()
-            },
-        )
-        for name, request in record.requests.items()
-    ]
 
 
 @pytest.fixture(scope="module")
 def infra() -> Resources:
-    return registered("infra")
+    return list(registered("infra"))
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Resources:
-    return registered("sandbox")
+    return list(registered("sandbox"))
 
 
 @pytest.fixture(scope="module")
 def apps() -> Resources:
-    return registered("apps")
+    return list(registered("apps"))
 
 
 @pytest.mark.parametrize("stack", ["infra", "sandbox"])

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.model import DEPLOYMENT, ContainerPort, Estate, KubeObject, Origin, PodSet, pod_sets
+from seawall.policy.estate.kinds import DEPLOYMENT
+from seawall.policy.estate.model import ContainerPort, Estate, KubeObject, Origin, PodSet, pod_sets
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.reachability.admissions import Admission, Ingress, ingress
 from seawall.policy.reachability.peers import PortRange

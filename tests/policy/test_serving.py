@@ -17,7 +17,8 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 from pulumi_policy import StackValidationPolicy
 
 from seawall.policy import serving
-from seawall.policy.estate.model import DRAGONFLY, KubeObject
+from seawall.policy.estate.kinds import DRAGONFLY
+from seawall.policy.estate.model import KubeObject
 from seawall.policy.findings import DEFERRED_POLICY, Rule, Violation
 from seawall.policy.rules import load
 
@@ -144,7 +145,7 @@ def test_a_rule_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None
         yield Violation("the other rule still speaks", "Mend it.")
 
     rules = tuple(
-        Rule(id, (), id, 6, "why", "mend", (DRAGONFLY,), alone=check)
+        Rule(id, (), id, 6, "why", "mend", (DRAGONFLY,), alone=(check,))
         for id, check in (("X-BROKEN-001", broken), ("X-FINE-001", fine))
     )
     monkeypatch.setattr(serving, "load", lambda: rules)

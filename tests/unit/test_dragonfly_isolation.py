@@ -12,7 +12,8 @@ from seawall.components.dragonfly.args import DragonflyClusterArgs
 from seawall.components.settings import load
 from seawall.operators.dragonfly import ADMIN_PORT, CLIENT_PORT
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.model import DRAGONFLY, ContainerPort, Estate, Origin, PodSet
+from seawall.policy.estate.kinds import DRAGONFLY
+from seawall.policy.estate.model import ContainerPort, Estate, Origin, PodSet
 from seawall.policy.findings import Finding
 from seawall.policy.judging import judge
 from seawall.policy.reachability.admissions import ingress
