@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status test lint types bench-start docs licences lock
+.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -64,8 +64,17 @@ types: venv ## strict types
 bench-start: venv ## measure what a newcomer waits for, into docs/bench-start.md
 	@$(seawall) bench-start $(ARGS)
 
+bench-policy: venv ## measure what the policy pack costs, into docs/bench-policy.md
+	@$(seawall) bench-policy $(ARGS)
+
 docs: venv ## write the generated pages of docs/; ARGS=--check lists those that are out of date
 	@$(seawall) docs $(ARGS)
+
+kill-matrix: venv ## write docs/kill-matrix.md from the cases that the tests run
+	@PYTHONPATH=tests/policy $(py) tests/policy/kill_page.py
+
+fidelity: venv ## write docs/fidelity.md from the tables of the fidelity tests
+	@PYTHONPATH=. $(py) tests/unit/fidelity_page.py
 
 licences: venv ## write docs/licences.md
 	@$(seawall) tools licences

@@ -142,6 +142,19 @@ def bench_start(
     bench.start(out)
 
 
+@app.command("bench-policy", epilog=EXIT_CODES)
+def bench_policy(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write the table.")] = None,
+) -> None:
+    """Measure what the policy pack costs in the engine: a preview of 1,000 resources, with it and with one empty rule.
+
+    Writes docs/bench-policy.md. Needs the Pulumi CLI and no sandbox. Example: [bold]seawall bench-policy[/]
+    """
+    from seawall.cli import bench_policy as costs
+
+    costs.start(out)
+
+
 @app.command(epilog=EXIT_CODES)
 def docs(
     check: Annotated[
@@ -167,6 +180,35 @@ def check(context: typer.Context) -> None:
     from seawall.cli.check import app as found
 
     found(args=context.args, prog_name="seawall check")
+
+
+@app.command(epilog=EXIT_CODES)
+def rules(
+    form: Annotated[
+        str, typer.Option("--format", metavar="terminal|json", help="For a person, or for a machine.")
+    ] = "terminal",
+) -> None:
+    """List the rules of the policy pack: id, severity, level, what each demands. Example: [bold]seawall rules[/]"""
+    from rich.console import Console
+
+    from seawall.cli import rules as known
+
+    known.listed(known.form(form), Console(highlight=False))
+
+
+@app.command(epilog=EXIT_CODES)
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="ID", help="A rule's id, or that of a risk that rules answer.")],
+) -> None:
+    """Show a rule's page: what goes wrong, what is found, how to mend it, and short examples.
+
+    Example: [bold]seawall explain DFLY-OPS-001[/]
+    """
+    from rich.console import Console
+
+    from seawall.cli import rules as known
+
+    known.explain(rule, Console(highlight=False))
 
 
 @app.command(context_settings=_ELSEWHERE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from seawall import paths
+from seawall.policy.estate.values import PLACEHOLDER
 from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.engine import render as manifests
 from seawall.sandbox.engine import summary
@@ -39,7 +40,7 @@ def render(stack: str, out: Path, *, download: bool, wait: bool) -> None:
     unknown = [file.name for file in written if manifests.has_unknown(file)]
     if unknown:
         console.print(
-            f"known only after an update, written as {manifests.PLACEHOLDER}: fields in {', '.join(unknown)}",
+            f"known only after an update, written as {PLACEHOLDER}: fields in {', '.join(unknown)}",
             soft_wrap=True,
             markup=False,
         )

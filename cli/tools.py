@@ -21,7 +21,8 @@ app = typer.Typer(
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        help=f"Tools; all of them when none is named. Known: {', '.join(catalog.NAMES)}.", show_default=False
+        help=f"Tools; all but those for tests when none is named. Known: {', '.join(catalog.NAMES)}.",
+        show_default=False,
     ),
 ]
 Downloaded = Annotated[
@@ -56,7 +57,7 @@ def _source(found: toolchain.Found) -> str:
 def get(names: Names = None, download: Downloaded = False) -> None:
     """Have tools ready: from the cache, from PATH, from their vendors (when asked), or built from their Go modules."""
     console = Console(stderr=True)
-    for name, path in toolchain.ensure(names or catalog.NAMES, console=console, download=download).items():
+    for name, path in toolchain.ensure(names or catalog.FOR_USE, console=console, download=download).items():
         progress.say(Console(), f"{name}: {path}")
 
 

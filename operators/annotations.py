@@ -8,7 +8,14 @@ intention is written onto the object that it is about. Values are JSON, keys sor
 - `OPERATOR`, on the same: `{"namespace":"dragonfly-operator-system","version":"1.6.1"}`
 - `SCRAPER`, on the same: `{"labels":{"app.kubernetes.io/name":"vmagent"},"namespace":"observability"}`
 - `REVOKES_CONNECT`, on a Job: `shared-postgres/harbor`, plain text, cluster/database
-- `SUPERUSER`, on a Cluster: plain text, the reason
+- `VALIDATES`, on a CronJob: `databases/shared-postgres`, plain text, namespace/Cluster
+- `RESTORES`, on a CronJob and on the Clusters that it makes: the same
+- `SUPERUSER`, on a Cluster and a DatabaseRole: plain text, the reason
+- `SINGLE_INSTANCE`, on a Cluster of one instance: plain text, the reason
+- `PURPOSE`, on a Dragonfly: plain text, `cache` or `queue`
+- `PLAINTEXT`, on a Dragonfly without TLS: plain text, the reason
+- `MEASURES`, on what measures a Dragonfly's latency: `dragonfly-system/cache`, plain text, namespace/name
+- `IMPORTS`, on a Service by which a mesh cluster uses another one's Dragonfly: the same
 
 A resource without them is still judged, by what can be decided without the intention.
 """
@@ -33,8 +40,33 @@ SCRAPER = f"{PREFIX}scraper"
 REVOKES_CONNECT = f"{PREFIX}revokes-connect"
 """On a Job that takes the right to CONNECT to a database away from PUBLIC: which, as `<Cluster>/<database>`."""
 
+VALIDATES = f"{PREFIX}validates-backups"
+"""On a CronJob that looks whether the backups of a Cluster are there: which, as `<namespace>/<Cluster>`."""
+
+RESTORES = f"{PREFIX}restores"
+"""On a CronJob that restores the backups of a Cluster to prove that it can be done, and on the Cluster that it makes
+for it: which, as `<namespace>/<Cluster>`."""
+
 SUPERUSER = f"{PREFIX}superuser-access"
 """On a Cluster while its superuser may sign in over the network: as an annotation the reason, as a label `"on"`."""
+
+SINGLE_INSTANCE = f"{PREFIX}single-instance"
+"""On a Cluster with one instance: the reason why nothing stands by."""
+
+PURPOSE = f"{PREFIX}purpose"
+"""On a Dragonfly: `cache`, whose keys may be evicted, or `queue`, which must lose nothing (job queues, sessions)."""
+
+PURPOSES = ("cache", "queue")
+
+PLAINTEXT = f"{PREFIX}plaintext-clients"
+"""On a Dragonfly whose clients connect without TLS: the reason."""
+
+MEASURES = f"{PREFIX}measures"
+"""On a workload that measures what clients of a Dragonfly wait for: which, as `<namespace>/<name>`."""
+
+IMPORTS = f"{PREFIX}imports"
+"""On a Service without pods here, by which clients use a Dragonfly of another mesh cluster: which, as
+`<namespace>/<name>` there."""
 
 THIS_CLUSTER = "this"
 """The key of `CLIENTS` that means the cluster that the resource itself is in."""
@@ -70,6 +102,11 @@ def operator(*, namespace: str, version: str) -> str:
 def scraper(*, namespace: str, labels: Mapping[str, str]) -> str:
     """The text of a `SCRAPER` annotation: the scraper's namespace and pod labels."""
     return dump({"namespace": namespace, "labels": dict(labels)})
+
+
+def instance(*, namespace: str, name: str) -> str:
+    """The text of a `MEASURES`, `IMPORTS`, `VALIDATES` and `RESTORES` annotation."""
+    return f"{namespace}/{name}"
 
 
 def revokes_connect(*, cluster: str, database: str) -> str:

@@ -61,7 +61,8 @@ class Chart:
 
     def _meant(self, path: tuple[str, ...]) -> str:
         """The paths that end alike come first: a value at the wrong depth is the common mistake."""
-        alike = [known for known in self.values if known.rpartition(".")[2] == path[-1]]
+        parts = [known.split(".") for known in self.values]
+        alike = list(dict.fromkeys(".".join(p[: p.index(path[-1]) + 1]) for p in parts if path[-1] in p[1:]))
         near = alike or difflib.get_close_matches(".".join(path), self.values, n=2, cutoff=0.6)
         return f"; did you mean {' or '.join(f'`{known}`' for known in near)}?" if near else ""
 
@@ -81,8 +82,9 @@ def paths(values: Mapping[str, Any], chart: Chart) -> Iterator[str]:
 
 
 def chart(name: str, version: str) -> Chart | None:
-    """The chart of this name and exact version; None when the table does not know it."""
-    return next((row for row in CHARTS if (row.name, row.version) == (name, version)), None)
+    """The chart of this name and version, with or without a leading v; None when the table does not know it."""
+    wanted = (name, version.removeprefix("v"))
+    return next((row for row in CHARTS if (row.name, row.version.removeprefix("v")) == wanted), None)
 
 
 def _is(kind: Kind, value: object) -> bool:

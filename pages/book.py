@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seawall.components.dragonfly import example
-from seawall.pages import components, contracts, reference, stacks, story_cnpg, story_dragonfly, traceability, versions
+from seawall.pages import (
+    components,
+    contracts,
+    reference,
+    schemas,
+    stacks,
+    story_cnpg,
+    story_dragonfly,
+    traceability,
+    versions,
+)
 from seawall.pages.markdown import MADE
 from seawall.qa import register
 
@@ -38,6 +48,7 @@ def _pages(checkout: Path) -> Iterator[tuple[str, str]]:
     yield "docs/contracts.md", contracts.page(rendered)
     yield "docs/traceability.md", traceability.page(known)
     yield "docs/versions.md", versions.page()
+    yield from schemas.pages().items()
     for stack in contracts.producers(rendered):
         if stack.settings.dragonfly is not None:
             yield f"docs/stories/{story_dragonfly.TITLE}.md", story_dragonfly.page(rendered, stack, known)

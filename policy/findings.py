@@ -1,9 +1,12 @@
 """What a rule is, and what comes of judging by it."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from seawall.policy.estate.kinds import GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
@@ -12,6 +15,10 @@ PACK = "seawall"
 """The pack's name, as the engine says it with every verdict."""
 DEFERRED_POLICY = "SEAWALL-DEFERRED"
 """The policy under which a verdict that waits for another resource is reported in a preview; advisory."""
+NOT_EVALUATED_POLICY = "SEAWALL-NOT-EVALUATED"
+"""The policy under which a rule that came to no verdict is reported; mandatory."""
+WAIVERS_POLICY = "SEAWALL-WAIVERS"
+"""The rule, and in the engine the policy, about the waivers themselves; always mandatory."""
 
 
 class Severity(StrEnum):
@@ -25,7 +32,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the worst."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     @staticmethod
     def of_score(score: int) -> "Severity":
@@ -35,6 +42,17 @@ class Severity(StrEnum):
         if score >= 6:
             return Severity.HIGH
         return Severity.MEDIUM if score >= 4 else Severity.LOW
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Level(StrEnum):
+    """How a stack enforces a rule, in the words of Pulumi's policy configuration."""
+
+    MANDATORY = "mandatory"
+    ADVISORY = "advisory"
+    DISABLED = "disabled"
 
 
 class Outcome(StrEnum):
@@ -61,6 +79,9 @@ class Violation:
     """The object to blame when it is not the one that the rule looked at."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Numbers and decoded values by name, for machines."""
+    key: str = ""
+    """Tells violations of one rule at one field apart, whatever the message says today: a name, a port. Not needed
+    where the words of the message do."""
 
 
 Alone = Callable[[KubeObject], Iterator[Violation]]
@@ -104,6 +125,25 @@ class Rule:
         return f"docs/rules/{self.id}.md"
 
 
+WAIVED = "waived until "
+"""How the mark of a waived finding begins, in every report."""
+
+
+@dataclass(frozen=True)
+class Waived:
+    """Why a finding does not fail."""
+
+    reason: str
+    approver: str
+    expires: date
+    """The last day on which it holds."""
+
+    @property
+    def text(self) -> str:
+        """For a person: until when, by whom and why."""
+        return f"{WAIVED}{self.expires.isoformat()} by {self.approver}: {self.reason}"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One verdict on one object, with everything that a report prints."""
@@ -116,6 +156,13 @@ class Finding:
     path: tuple[str, ...] = ()
     about: KubeObject | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    """See `Violation.key`."""
+    ordinal: int = 0
+    """The place among findings that are alike but for numbers, counted from 0."""
+    waived: Waived | None = None
+    known: bool = False
+    """Whether the baseline holds it. That is no waiver: nobody has accepted it."""
 
     @property
     def blamed(self) -> KubeObject:
@@ -128,7 +175,23 @@ class Finding:
         return self.blamed.origin.text(self.path)
 
     @property
+    def likeness(self) -> tuple[str, ...]:
+        """What makes it the same finding at another time, at another place and behind another door."""
+        said = self.key or _lasting(self.message)
+        return self.rule.id, self.outcome, self.subject.title, self.blamed.title, ".".join(self.path), said
+
+    @cached_property
     def fingerprint(self) -> str:
-        """The same for the same finding, whichever door it came through and wherever the file lies."""
-        parts = (self.rule.id, self.outcome, self.subject.title, self.blamed.title, ".".join(self.path), self.message)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        """The same for the same finding: whichever door it came through, wherever the file lies, whatever the day."""
+        return hashlib.sha256("\n".join((*self.likeness, str(self.ordinal))).encode()).hexdigest()[:16]
+
+
+_PASSING = re.compile(
+    r"\([^()]*\)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\S*[0-9]\S*"
+)
+"""What a message may say otherwise tomorrow: asides, days, months, and all that holds a digit."""
+
+
+def _lasting(message: str) -> str:
+    """The words of a message that stay when its numbers change."""
+    return " ".join(re.findall(r"[^\W\d_]+", _PASSING.sub(" ", message)))

@@ -1,7 +1,9 @@
 """Rules over an estate: each rule on each object contained, so that one failure hides nothing and passes nothing."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
 from seawall.policy.findings import Finding, Outcome, Rule, Violation
 from seawall.policy.rules import load
+from seawall.policy.secrecy import secret_texts, without_secrets
 
 
 def judge(estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool = False) -> list[Finding]:
@@ -17,12 +20,36 @@ def judge(estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool 
     In a preview, a verdict that waits for another resource of the same stack is deferred; anywhere else an unknown
     value is a rule that could not be evaluated.
     """
-    findings: list[Finding] = []
-    for rule in load() if rules is None else rules:
-        for kind in rule.kinds:
-            for subject in estate.of(kind):
-                findings += _judge_one(rule, subject, estate, preview)
-    return sorted(findings, key=_order)
+    chosen = load() if rules is None else rules
+    estates = (estate, *estate.variants)
+    found: dict[object, Finding] = {}
+    for each in estates:
+        for rule in chosen:
+            for kind in rule.kinds:
+                for subject in each.of(kind):
+                    for finding in _judge_one(rule, subject, each, preview):
+                        found.setdefault(_identity(finding), finding)  # what does not differ is found in every variant
+    findings = [*found.values(), *_not_judged(estate, chosen)]
+    declared = dict.fromkeys(thing for each in estates for thing in each.declared)
+    return in_order(without_secrets(findings, secret_texts([*declared, *estate.others])))
+
+
+def _identity(finding: Finding) -> tuple[object, ...]:
+    return finding.rule.id, finding.outcome, finding.subject, finding.about, finding.path, finding.message, finding.key
+
+
+def _not_judged(estate: Estate, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """What is declared so often, each time otherwise, that not every declaration can be looked at."""
+    for thing in estate.unjudged:
+        for rule in rules:
+            if thing.group_kind in rule.kinds:
+                yield Finding(
+                    rule,
+                    Outcome.NOT_EVALUATED,
+                    thing,
+                    "declared too often, each time otherwise: this declaration was not judged",
+                    "Check the folders one by one.",
+                )
 
 
 def judge_alone(subject: KubeObject, rules: Sequence[Rule] | None = None) -> list[Finding]:
@@ -31,7 +58,18 @@ def judge_alone(subject: KubeObject, rules: Sequence[Rule] | None = None) -> lis
     for rule in load() if rules is None else rules:
         for check in rule.alone if subject.group_kind in rule.kinds else ():
             findings += _contained(rule, subject, partial(check, subject), preview=False, await_unknown=True)
-    return sorted(findings, key=_order)
+    return in_order(without_secrets(findings, secret_texts([subject])))
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first; those that are alike but for numbers are counted, so that each has a fingerprint of its own."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    ordered: list[Finding] = []
+    for finding in sorted(findings, key=_order):
+        place = seen[finding.likeness]
+        seen[finding.likeness] += 1
+        ordered.append(finding if place == finding.ordinal else replace(finding, ordinal=place))
+    return ordered
 
 
 def _judge_one(rule: Rule, subject: KubeObject, estate: Estate, preview: bool) -> Iterator[Finding]:
@@ -60,6 +98,7 @@ def _contained(
                 violation.path,
                 violation.about,
                 violation.facts,
+                violation.key,
             )
     except CannotEvaluateError as problem:
         if not (await_unknown and isinstance(problem, UnknownValueError)):
@@ -98,12 +137,14 @@ def _place(bug: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
 
 
+_OUTCOMES = {outcome: place for place, outcome in enumerate(Outcome)}
+
+
 def _order(finding: Finding) -> tuple[object, ...]:
-    outcomes = list(Outcome)
     return (
         finding.rule.severity.rank,
         finding.rule.id,
-        outcomes.index(finding.outcome),
+        _OUTCOMES[finding.outcome],
         finding.subject.title,
         finding.message,
     )

@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
+    PolicyConfigSchema,
     ReportViolation,
     Severity,
     StackValidationArgs,
@@ -28,13 +31,14 @@ from pulumi_policy import (
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from seawall import __version__
+from seawall.policy import waivers
+from seawall.policy.collector import collector_off
 from seawall.policy.estate import engine
-from seawall.policy.findings import DEFERRED_POLICY, PACK, Finding, Outcome, Rule
+from seawall.policy.estate.kinds import GroupKind
+from seawall.policy.findings import DEFERRED_POLICY, NOT_EVALUATED_POLICY, PACK, WAIVERS_POLICY, Finding, Outcome, Rule
 from seawall.policy.judging import judge, judge_alone
 from seawall.policy.rules import load
-
-NOT_EVALUATED = "SEAWALL-NOT-EVALUATED"
-"""The policy under which a rule that came to no verdict is reported; mandatory."""
+from seawall.policy.waivers import Waivers
 
 _MAX_MESSAGE = 400 * 1024 * 1024
 """The engine's own limit for a message."""
@@ -59,7 +63,7 @@ def policies() -> list[Policy]:
         made.append(StackValidationPolicy(name=rule.id, validate=partial(_validate, rule), **common))
     made.append(
         StackValidationPolicy(
-            name=NOT_EVALUATED,
+            name=NOT_EVALUATED_POLICY,
             description="A rule that could not be evaluated is not a pass.",
             validate=_report_nothing,
             enforcement_level=EnforcementLevel.MANDATORY,
@@ -77,13 +81,38 @@ def policies() -> list[Policy]:
             severity=Severity.LOW,
         )
     )
+    made.append(
+        StackValidationPolicy(
+            name=WAIVERS_POLICY,
+            description=f"{waivers.RULE.title}. {waivers.RULE.why}",
+            validate=_report_nothing,
+            enforcement_level=EnforcementLevel.MANDATORY,
+            display_name=waivers.RULE.title,
+            severity=Severity(waivers.RULE.severity.value),
+            remediation_steps=waivers.RULE.mend,
+            url=waivers.RULE.page,
+            config_schema=PolicyConfigSchema(properties=_WAIVERS_SCHEMA),
+        )
+    )
     return made
+
+
+_WAIVERS_SCHEMA: dict[str, dict[str, Any]] = {
+    "version": {"type": "integer", "description": "Version of the form: 1."},
+    "waivers": {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "Accepted findings; docs/schemas/waivers.schema.json has the form of one.",
+    },
+}
+"""What the engine refuses by itself. All else that is wrong with a waiver is a finding that says more."""
 
 
 def message(finding: Finding) -> str:
     """What the engine shows of a finding, under the rule's description."""
     outcome = "" if finding.outcome is Outcome.VIOLATED else f"{finding.rule.id} {finding.outcome.value}: "
-    return f"{finding.subject.title}: {outcome}{finding.message}.\nMend: {finding.mend}"
+    said = f"{finding.subject.title}: {outcome}{finding.message}"
+    return f"{said} ({finding.waived.text})." if finding.waived is not None else f"{said}.\nMend: {finding.mend}"
 
 
 def urn_of(finding: Finding) -> str | None:
@@ -103,40 +132,64 @@ def _report_nothing(args: StackValidationArgs, report: ReportViolation) -> None:
 class Servicer(_PolicyAnalyzerServicer):
     """The vendor's servicer with one pass for all rules."""
 
-    def __init__(self, made: list[Policy]) -> None:
-        """`made` is what `policies` returns."""
+    def __init__(self, made: list[Policy], today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
+        """`made` is what `policies` returns; `today` gives the day by which waivers are in force."""
         super().__init__(PACK, __version__, made, EnforcementLevel.ADVISORY)
         self._policies = {policy.name: policy for policy in made}
+        self._today = today
         self._preview = False
-        self._reported: set[str] = set()
+        self._reported: dict[tuple[str, ...], Finding] = {}
+        self._waivers = Waivers()
+        self._asked = _Asked.of(self._level)
 
     def ConfigureStack(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
         """Notes whether this is a preview: only there may a verdict wait."""
         self._preview = bool(request.dry_run)
         return super().ConfigureStack(request, context)
 
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Takes the stack's levels and waivers."""
+        answer = super().Configure(request, context)  # type: ignore[no-untyped-call]
+        self._waivers = _waivers(self._get_policy_config(WAIVERS_POLICY))
+        self._asked = _Asked.of(self._level)
+        return answer
+
     def Analyze(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
         """Judges one resource before it is created, by what can be said of it alone."""
         response = proto.AnalyzeResponse()
-        rules = [rule for rule in load() if rule.alone and self._level(rule.id) is not None]
-        if rules and request.type.startswith("kubernetes:"):
-            resource = engine.Resource(request.type, request.urn, request.name, _plain_struct(request.properties))
+        rules = self._asked.alone.get(engine.group_kind(request.type))
+        if rules:  # most resources are of no interest: their properties are not even read
+            resource = engine.resource(request.type, request.urn, request.name, _struct(request.properties))
             thing = engine.declared_object(resource)
-            for finding in judge_alone(thing, rules) if thing is not None else ():
-                self._reported.add(_key(finding, request.urn))
+            findings = judge_alone(thing, rules) if thing is not None else []
+            for finding in self._waivers.mark(findings, self._today()):
+                self._reported[_key(finding, request.urn)] = finding
                 self._report(response, finding)
         return response
 
     def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
         """Judges the stack: one estate, every rule that is not disabled."""
+        with collector_off():
+            return self._analyze_stack(request)
+
+    def _analyze_stack(self, request: Any) -> Any:
         response = proto.AnalyzeResponse()
         estate = engine.estate(_resources(request.resources))
-        rules = [rule for rule in load() if self._level(rule.id) is not None]
+        rules = self._asked.rules
         unsaid: dict[str, str] = {}
         for rule in rules:
             if not any(estate.of(kind) for kind in rule.kinds):
                 unsaid[rule.id] = "nothing in this stack to judge"
-        for finding in judge(estate, rules, preview=self._preview):
+        findings = waivers.apply(
+            self._waivers,
+            judge(estate, rules, preview=self._preview),
+            today=self._today(),
+            known=[rule.id for rule in load()],
+            judged=[rule.id for rule in rules],
+            cloud=True,
+            earlier=list(self._reported.values()),
+        )
+        for finding in findings:
             if _key(finding, finding.subject.origin.urn or "") in self._reported:
                 unsaid[finding.rule.id] = "already reported with the resource"
                 continue
@@ -156,28 +209,54 @@ class Servicer(_PolicyAnalyzerServicer):
         return None if level is EnforcementLevel.DISABLED else level
 
     def _report(self, response: Any, finding: Finding) -> None:
-        names = {Outcome.DEFERRED: DEFERRED_POLICY, Outcome.NOT_EVALUATED: NOT_EVALUATED}
-        name = names.get(finding.outcome, finding.rule.id)
+        names = {Outcome.DEFERRED: DEFERRED_POLICY, Outcome.NOT_EVALUATED: NOT_EVALUATED_POLICY}
+        name = finding.rule.id if finding.waived is not None else names.get(finding.outcome, finding.rule.id)
         level, policy = self._level(name), self._policies[name]
+        if finding.waived is not None:
+            level = EnforcementLevel.ADVISORY
+        elif name == WAIVERS_POLICY:
+            level = EnforcementLevel.MANDATORY  # whoever could switch this off could waive everything unseen
         if level is not None:
             report = self._create_report_violation(response, policy.name, policy.description, level, policy.severity)
             report(message(finding), urn_of(finding))
 
 
-def _key(finding: Finding, urn: str) -> str:
+@dataclass(frozen=True)
+class _Asked:
+    """The rules that a stack does not disable."""
+
+    rules: list[Rule]
+    alone: Mapping[GroupKind | None, list[Rule]]
+    """Those that judge a resource by itself, by its kind."""
+
+    @classmethod
+    def of(cls, level: Callable[[str], EnforcementLevel | None]) -> "_Asked":
+        rules = [rule for rule in load() if level(rule.id) is not None]
+        alone: dict[GroupKind | None, list[Rule]] = {}
+        for rule in rules:
+            for kind in rule.kinds if rule.alone else ():
+                alone.setdefault(kind, []).append(rule)
+        return cls(rules, alone)
+
+
+def _waivers(properties: Mapping[str, Any] | None) -> Waivers:
+    """The waivers in the policy's properties; none when there are no properties."""
+    if not properties:
+        return Waivers()
+    from seawall.policy.waiver_file import parse  # pydantic: only for a stack with waivers
+
+    return parse(engine.plain(dict(properties)))
+
+
+def _key(finding: Finding, urn: str) -> tuple[str, ...]:
     """The same for what one resource's own analysis and the stack's analysis find."""
-    return f"{urn}\n{finding.rule.id}\n{finding.outcome}\n{'.'.join(finding.path)}"
+    return urn, *finding.likeness
 
 
 def _resources(messages: Iterable[Any]) -> Iterable[engine.Resource]:
     for resource in messages:
-        awaits = frozenset(key for key, found in resource.propertyDependencies.items() if found.urns)
-        properties = _plain_struct(resource.properties)
-        yield engine.Resource(resource.type, resource.urn, resource.name, properties, awaits)
-
-
-def _plain_struct(properties: struct_pb2.Struct) -> dict[str, Any]:
-    return engine.plain_mapping(_struct(properties))
+        awaits = [key for key, found in resource.propertyDependencies.items() if found.urns]
+        yield engine.resource(resource.type, resource.urn, resource.name, _struct(resource.properties), awaits)
 
 
 def _struct(message: struct_pb2.Struct) -> dict[str, Any]:

@@ -6,6 +6,8 @@ folder are built by one `go build`. A version is raised here and there together;
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from seawall.errors import UserError
@@ -87,10 +89,15 @@ class Tool(Module):
     """Path of the executable in the version's folder of the cache; empty for the tool's own name."""
     amendment: Amendment | None = None
     """What is changed in the module's source; only for a tool that is always built."""
+    for_tests: bool = False
+    """A program of ours over the module, which only this project's tests run: nobody else builds it unasked."""
 
     @property
     def edition(self) -> str:
         """Name of the tool's folder in the cache: its version, and what was changed in it."""
+        if self.for_tests:  # our own source changes while the module's version stays
+            source = Path(__file__).resolve().parent / "go" / self.folder / "main.go"
+            return f"{self.version}-{sha256(source.read_bytes()).hexdigest()[:12]}"
         return f"{self.version}-{self.amendment.name}" if self.amendment else self.version
 
     @property
@@ -124,6 +131,23 @@ def _kubernetes(name: str, seconds: int, probe: tuple[str, ...] = ("--version",)
             f"{_VERSION_VARIABLE}.gitMinor={minor}",
             f"{_VERSION_VARIABLE}.gitTreeState=clean",
         ),
+    )
+
+
+def _oracle(name: str, module: str, version: str, licence: str, seconds: int) -> Tool:
+    return Tool(
+        name=name,
+        module=module,
+        version=version,
+        folder=name,
+        licence=licence,
+        package=f"seawall/tools/{name}",
+        minimum=version,
+        match=Match.NEVER,
+        probe=(),
+        download=Download.NONE,
+        seconds=seconds,
+        for_tests=True,
     )
 
 
@@ -220,6 +244,9 @@ TOOLS: Final[tuple[Tool, ...]] = (
         ldflags=("-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",),
         binary="bin/pulumi",  # the layout of the vendor's own archive, which the Automation API expects of a root
     ),
+    # What decisions about network policies are held against (tests/oracles); seconds measured alone, at load 1.
+    _oracle("cyclonus-oracle", "github.com/mattfenwick/cyclonus", "v0.5.6", "MIT", 38),
+    _oracle("cilium-oracle", "github.com/cilium/cilium", "v1.18.0", "Apache-2.0", 110),
 )
 
 # Read for their manifests, never built.
@@ -235,6 +262,9 @@ MODULES: Final[tuple[Module, ...]] = (
 
 NAMES: Final[tuple[str, ...]] = tuple(tool.name for tool in TOOLS)
 """Every tool's name, in the order in which they are built."""
+
+FOR_USE: Final[tuple[str, ...]] = tuple(tool.name for tool in TOOLS if not tool.for_tests)
+"""The tools that the sandbox and the command line need."""
 
 
 def tool(name: str) -> Tool:

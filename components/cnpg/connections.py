@@ -4,21 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seawall.components.cnpg.application_settings import Application
-from seawall.components.cnpg.parameters import (
-    MAX_CONNECTIONS_DEFAULT,
-    RESERVED_DEFAULT,
-    SUPERUSER_RESERVED_DEFAULT,
-    whole,
-)
+from seawall.components.cnpg.parameters import whole
+from seawall.operators.cnpg.connections import ENDING_PODS, INSTANCE_MANAGER, slot_managers
+from seawall.operators.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, RESERVED_DEFAULT, SUPERUSER_RESERVED_DEFAULT
 
 DATABASES_PER_POOLER = 2
 """The application's own, and `postgres`, where PgBouncer looks passwords up as `cnpg_pooler_pgbouncer`.
 
 `max_db_connections` bounds each of the two alike; the HBA rules refuse every other pair of user and database.
 """
-
-ENDING_PODS = 1
-"""A rollout without surge replaces one pod at a time, but the pod that ends holds its server connections meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +61,11 @@ class Direct:
 
 
 def direct_demand(applications: int, instances: int) -> Direct:
-    """Who connects to the primary without a pooler, in operator 1.30.
-
-    Its instance manager has at most three connections to `postgres` (roles, probes, the base backup), one to the
-    database that it reconciles, and one for metrics; the manager of each replica looks after its replication slot. All
-    SQL Jobs may start at once.
-    """
+    """Who connects to the primary without a pooler, in operator 1.30. All SQL Jobs may start at once."""
     return Direct(
         {
-            "instance manager": 5,
-            "replicas' slots": instances - 1,
+            "instance manager": INSTANCE_MANAGER,
+            "replicas' slots": slot_managers(instances),
             "SQL Jobs": applications,
             "certificate probe": 1,
             "a person": 1,
@@ -90,10 +79,7 @@ def pooler_demand(application: Application) -> int:
 
 
 def demand(applications: Mapping[str, Application], parameters: Mapping[str, str], others: int) -> Demand:
-    """The demand of all applications on one cluster.
-
-    Replication needs none of these: WAL senders have a limit of their own (`max_wal_senders`) since PostgreSQL 12.
-    """
+    """The demand of all applications on one cluster."""
     return Demand(
         poolers={name: pooler_demand(application) for name, application in applications.items()},
         reserved=whole(parameters, "superuser_reserved_connections", SUPERUSER_RESERVED_DEFAULT)

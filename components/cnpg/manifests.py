@@ -60,16 +60,21 @@ def cluster(args: CnpgSharedClusterArgs) -> Manifest:
             args.name,
             args.namespace,
             labels={**args.labels, **({annotations.SUPERUSER: "on"} if settings.superuser_access else {})},
-            annotations={**args.intent, **_superuser(args), **args.platform.awaited(WAIT_FOR_READY)},
+            annotations={**args.intent, **_reasons(args), **args.platform.awaited(WAIT_FOR_READY)},
         ),
         "spec": spec,
     }
 
 
-def _superuser(args: CnpgSharedClusterArgs) -> dict[str, str]:
-    """Why the superuser may sign in, on the Cluster for everybody to see while it is so."""
-    reason = args.settings.superuser_reason
-    return {annotations.SUPERUSER: reason} if args.settings.superuser_access and reason else {}
+def _reasons(args: CnpgSharedClusterArgs) -> dict[str, str]:
+    """Why the superuser may sign in and why nothing stands by, on the Cluster for everybody to see while it is so."""
+    settings = args.settings
+    made = {}
+    if settings.superuser_access and settings.superuser_reason:
+        made[annotations.SUPERUSER] = settings.superuser_reason
+    if settings.single_instance_reason:
+        made[annotations.SINGLE_INSTANCE] = settings.single_instance_reason
+    return made
 
 
 def _postgresql(args: CnpgSharedClusterArgs) -> Manifest:

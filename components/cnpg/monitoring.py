@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.isolation import job_names
-from seawall.components.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, whole
+from seawall.components.cnpg.parameters import whole
 from seawall.components.cnpg.secrets import other_secrets, role_secrets
 from seawall.components.fields import duration
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.monitoring import Alert, about, pod_monitor, prometheus_rule, secret_sync_alert
 from seawall.operators import barman
 from seawall.operators.cnpg import CLUSTER_LABEL, METRICS_PORT_NAME, POD_ROLE_LABEL
+from seawall.operators.cnpg.parameters import MAX_CONNECTIONS_DEFAULT
 
 
 def scrapes(args: CnpgSharedClusterArgs) -> dict[str, Manifest]:

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING
 
 from seawall.components.base import Problem, each
 from seawall.components.probes.certificates import probe_name
-from seawall.operators.cnpg import authority_secret, budget_names
+from seawall.operators.cnpg import budget_names
+from seawall.operators.cnpg.names import cluster_secrets
 
 if TYPE_CHECKING:
     from seawall.components.cnpg.cluster_settings import PostgresCluster
-
-LONGEST_POOLER = 46
-"""The pods of a Pooler are `<pooler>-<10 characters>-<5 characters>`, and Kubernetes cuts what stands before the last
-part at 58 characters: the pods of a longer one could not be told by their names, as metrics do."""
-
-_OPERATORS_SECRETS = ("app", "pooler", "replication", "server", "superuser")
-"""What the operator puts behind a Cluster's name for its own Secrets, besides the authority's."""
 
 
 def break_glass_secret(cluster: str) -> str:
@@ -51,8 +45,7 @@ def made_names(name: str, cluster: "PostgresCluster") -> Iterator[tuple[str, str
             *(f"{name}-{purpose}" for purpose in ("backup-writer", "backup-reader")),
             break_glass_secret(name),
             f"{probe}-ca",
-            authority_secret(name),
-            *(f"{name}-{purpose}" for purpose in _OPERATORS_SECRETS),
+            *cluster_secrets(name).values(),
         ],
         "network policy": [
             *(f"{name}-{purpose}" for purpose in ("common", "instances", "isolation")),

@@ -1,48 +1,17 @@
-"""PostgreSQL parameters: which ones the operator keeps to itself, which values weaken the cluster, and their sizes."""
+"""PostgreSQL parameters: which values weaken the cluster, and their sizes."""
 
 import re
 from collections.abc import Iterator, Mapping
 
 from seawall.components.base import Problem
 from seawall.components.fields import quantity_bytes
-
-MAX_CONNECTIONS_DEFAULT = 100
-SUPERUSER_RESERVED_DEFAULT = 3
-RESERVED_DEFAULT = 0
-"""PostgreSQL's own defaults of `max_connections`, `superuser_reserved_connections` and `reserved_connections`."""
-
-# fmt: off
-OPERATOR_OWNED = frozenset({
-    "allow_system_table_mods", "archive_cleanup_command", "archive_command", "archive_mode", "bonjour",
-    "bonjour_name", "cluster_name", "config_file", "data_directory", "data_sync_retry", "event_source",
-    "external_pid_file", "hba_file", "hot_standby", "ident_file", "jit_provider", "listen_addresses",
-    "log_destination", "log_directory", "log_file_mode", "log_filename", "log_rotation_age", "log_rotation_size",
-    "log_truncate_on_rotation", "logging_collector", "pg_failover_slots.primary_dsn",
-    "pg_failover_slots.standby_slot_names", "port", "primary_conninfo", "primary_slot_name", "promote_trigger_file",
-    "recovery_end_command", "recovery_min_apply_delay", "recovery_target", "recovery_target_action",
-    "recovery_target_inclusive", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
-    "recovery_target_timeline", "recovery_target_xid", "restart_after_crash", "restore_command",
-    "shared_preload_libraries", "ssl", "ssl_ca_file", "ssl_cert_file", "ssl_crl_file", "ssl_dh_params_file",
-    "ssl_ecdh_curve", "ssl_key_file", "ssl_passphrase_command", "ssl_passphrase_command_supports_reload",
-    "ssl_prefer_server_ciphers", "stats_temp_directory", "synchronized_standby_slots", "synchronous_standby_names",
-    "syslog_facility", "syslog_ident", "syslog_sequence_numbers", "syslog_split_messages", "temp_tablespaces",
-    "unix_socket_directories", "unix_socket_group", "unix_socket_permissions",
-})
-# fmt: on
-"""Parameters that CloudNativePG 1.30 sets itself or blocks; its webhook refuses them."""
-
-_OFF = ("off", "false", "no", "0")
-_ON = ("on", "true", "yes", "1")
+from seawall.operators.cnpg.parameters import OLD_TLS, OPERATOR_OWNED, UNSAFE
 
 WEAKENINGS: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "fsync": (_OFF, "a crash would corrupt the data", "CNPG-OPS-002"),
-    "full_page_writes": (_OFF, "a crash would corrupt the data", "CNPG-OPS-002"),
-    "ignore_checksum_failure": (_ON, "corrupt pages would be read as data", "CNPG-OPS-002"),
-    "wal_log_hints": (_OFF, "a former primary could not rejoin with pg_rewind", "CNPG-OPS-002"),
-    "wal_level": (("minimal",), "nothing could be archived or replicated", "CNPG-OPS-002"),
+    **{name: (values, why, "CNPG-OPS-002") for name, (values, why) in UNSAFE.items()},
     "password_encryption": (("md5",), "poolers and pg_hba expect scram-sha-256", "CNPG-SEC-002"),
-    "ssl_min_protocol_version": (("TLSv1", "TLSv1.1"), "TLS before 1.2 is broken", "CNPG-SEC-002"),
-    "ssl_max_protocol_version": (("TLSv1", "TLSv1.1"), "TLS before 1.2 is broken", "CNPG-SEC-002"),
+    "ssl_min_protocol_version": (OLD_TLS, "TLS before 1.2 is broken", "CNPG-SEC-002"),
+    "ssl_max_protocol_version": (OLD_TLS, "TLS before 1.2 is broken", "CNPG-SEC-002"),
 }
 """Parameter → values that this project refuses, why, and the QA risk behind it."""
 

@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 from seawall.components.base import Problem, Settings, each, rule
 from seawall.components.cnpg.access_settings import Access
 from seawall.components.cnpg.cluster_settings import PostgresCluster
-from seawall.components.cnpg.object_names import LONGEST_POOLER, collisions
+from seawall.components.cnpg.object_names import collisions
 from seawall.components.fields import OwnNamespace, ServiceName
 from seawall.components.problems import RefusedError
 from seawall.operators.cnpg import service_names
+from seawall.operators.cnpg.names import LONGEST_POOLER
 
 _SERVICE = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 

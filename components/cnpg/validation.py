@@ -7,6 +7,7 @@ from seawall.components.cnpg.backup import ACCESS_KEY_ID, SECRET_ACCESS_KEY, env
 from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
+from seawall.operators.annotations import VALIDATES, instance
 from seawall.operators.cnpg import UID
 from seawall.operators.versions import barman_sidecar_image
 
@@ -46,7 +47,12 @@ def cron_job(args: CnpgSharedClusterArgs) -> Manifest:
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": metadata(args.validation_name, args.namespace, labels=args.labels),
+        "metadata": metadata(
+            args.validation_name,
+            args.namespace,
+            labels=args.labels,
+            annotations={VALIDATES: instance(namespace=args.namespace, name=args.name)},
+        ),
         "spec": {
             "schedule": args.settings.validation.schedule,
             "timeZone": "Etc/UTC",

@@ -8,6 +8,7 @@ from seawall.components.kubernetes.external_secret import external_secret
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.monitoring import about, prometheus_rule, secret_sync_alert
 from seawall.components.kubernetes.service import STUB_SERVICE, external_name
+from seawall.operators import annotations
 
 SECRET_ALERT = "SharedServiceSecretNotSynced"  # noqa: S105  # the name of an alert
 
@@ -19,10 +20,17 @@ def stub(args: SharedServiceConsumerArgs, service: ConsumedService) -> Manifest:
     on the other one. Not shared, so that whatever endpoints it should ever get here answer nobody elsewhere: a second
     master behind the producer's Service would split its writes.
     """
+    imported = (
+        {annotations.IMPORTS: annotations.instance(namespace=service.namespace, name=service.instance)}
+        if service.instance
+        else {}
+    )
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(service.name, service.namespace, labels=args.labels, annotations=STUB_SERVICE),
+        "metadata": metadata(
+            service.name, service.namespace, labels=args.labels, annotations={**STUB_SERVICE, **imported}
+        ),
         "spec": {
             "type": "ClusterIP",
             "ports": [{"name": service.port_name, "port": service.port, "targetPort": service.port, "protocol": "TCP"}],

@@ -47,6 +47,7 @@ _SETTINGS = DragonflyClusterSettings(
     maxmemory_bytes=384 * 1024**2,
     snapshot=Snapshot(cron="*/15 * * * *", size="2Gi", storage_class="standard"),
     auth_secret=AuthSecret(name="gitlab-dragonfly-auth", path="kubernetes/apps/gitlab/dragonfly", property="password"),
+    plaintext_reason="an example: one tenant's clients on the same cluster, named by the network policy",
     clients={"this": ("gitlab-system",)},
 )
 

@@ -62,6 +62,8 @@ def dragonfly(args: DragonflyClusterArgs) -> Manifest:
             labels=args.labels,
             annotations={
                 annotations.CLIENTS: annotations.clients(settings.clients),
+                annotations.PURPOSE: settings.purpose,
+                **({annotations.PLAINTEXT: settings.plaintext_reason} if settings.plaintext_reason else {}),
                 **intent,
                 **args.platform.awaited(WAIT_FOR),
             },

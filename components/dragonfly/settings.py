@@ -20,6 +20,7 @@ from seawall.components.fields import (
     Image,
     OwnNamespace,
     ServiceName,
+    Text,
     local_clients,
     quantity_bytes,
     quantity_cores,
@@ -133,6 +134,9 @@ class DragonflyClusterSettings(Settings):
         default=None,
         description="TLS for clients; absent: the client port is plaintext, unless the network itself encrypts",
     )
+    plaintext_reason: Text | None = Field(
+        default=None, description="Needed for, and only for, an instance without `tls`: why clients go without"
+    )
     flags: Flags = Field(default=Flags(), description="Behaviour that today's clients rely on")
     args: tuple[Argument, ...] = Field(
         default=(),
@@ -165,6 +169,7 @@ class DragonflyClusterSettings(Settings):
         "min_available": "DFLY-OPS-001",
         "replicas": "DFLY-OPS-001",
         "image": "DFLY-TECH-002",
+        "plaintext_reason": "DFLY-SEC-002",
     }
 
     @property
@@ -205,6 +210,18 @@ class DragonflyClusterSettings(Settings):
     def _unprotected_for_a_reason(self) -> Iterator[Problem]:
         unprotected = self.purpose == "queue" and not self.protected
         return unprotected_problems(unprotected=unprotected, reason=self.unprotected_reason)
+
+    @rule
+    def _plaintext_for_a_reason(self) -> Iterator[Problem]:
+        if self.tls is None and self.plaintext_reason is None:
+            yield Problem(
+                ("plaintext_reason",),
+                "is missing: without `tls` passwords and data cross the network readable; say why that is accepted, "
+                "or give `tls`",
+                risk="DFLY-SEC-002",
+            )
+        if self.tls is not None and self.plaintext_reason is not None:
+            yield Problem(("plaintext_reason",), "is read only without `tls`; remove it", risk="DFLY-SEC-002")
 
     @rule
     def _budget_leaves_room(self) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from seawall.components.platform import Platform
 from seawall.components.probes.image import SCRIPTS, SHARED
 from seawall.components.probes.scripts.latency import FAILURES, LATENCY, commands
 from seawall.components.probes.settings import LatencyProbe
+from seawall.operators import annotations
 
 __all__ = ["Entry", "LatencyProbe", "LatencyTarget", "manifests", "pod_labels", "probe_name"]
 
@@ -131,6 +132,8 @@ def manifests(settings: LatencyProbe, target: LatencyTarget, platform: Platform)
             files=tuple(files.values()),
         )
     )
+    measured = annotations.instance(namespace=target.pods.namespace, name=target.dragonfly)
+    made["job"]["metadata"]["annotations"] = {annotations.MEASURES: measured}
     rules = prometheus_rule(
         name,
         settings.namespace,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -115,12 +116,11 @@ class Cadence:
         if self.every is not None:
             return [self.every]
         clock = self._clock_seconds()
-        start, end = after.date(), after.date().replace(year=after.year + _SEARCH_YEARS, day=1)
-        days = [day for day in (start + timedelta(n) for n in range((end - start).days)) if self._fires_on(day)]
-        if not clock or not days:
+        apart = _days_apart(self.fields[3:], after.date())
+        if not clock or apart is None:
             return []
         within = {later - earlier for earlier, later in itertools.pairwise(clock)}
-        between = {(later - earlier).days * _DAY - clock[-1] + clock[0] for earlier, later in itertools.pairwise(days)}
+        between = {days * _DAY - clock[-1] + clock[0] for days in apart}
         return [timedelta(seconds=gap) for gap in within | between]
 
     def _clock_seconds(self) -> list[int]:
@@ -142,7 +142,7 @@ class Cadence:
         day = start.date()
         last = date(day.year + _SEARCH_YEARS, 12, 31)
         while day <= last:
-            if self._fires_on(day):
+            if _fires_on(day, self.fields[3:]):
                 first = start.timetz() if day == start.date() else time(tzinfo=after.tzinfo)
                 for h in hours:
                     if h < first.hour:
@@ -156,15 +156,26 @@ class Cadence:
                                 yield datetime.combine(day, fired)
             day += timedelta(days=1)
 
-    def _fires_on(self, day: date) -> bool:
-        _, _, _, dom, month, dow = self.fields
-        if day.month not in month.admitted:
-            return False
-        on_day = day.day in dom.admitted
-        on_weekday = day.isoweekday() % 7 in dow.admitted
-        return (on_day and on_weekday) if dom.star or dow.star else (on_day or on_weekday)
+
+def _fires_on(day: date, fields: tuple[Values, ...]) -> bool:
+    """Whether day of month, month and day of week admit a day."""
+    dom, month, dow = fields
+    if day.month not in month.admitted:
+        return False
+    on_day = day.day in dom.admitted
+    on_weekday = day.isoweekday() % 7 in dow.admitted
+    return (on_day and on_weekday) if dom.star or dow.star else (on_day or on_weekday)
 
 
+@lru_cache(maxsize=1024)
+def _days_apart(fields: tuple[Values, ...], start: date) -> frozenset[int] | None:
+    """The numbers of days that lie between two days that the fields admit, in 5 years; None when they admit no day."""
+    end = start.replace(year=start.year + _SEARCH_YEARS, day=1)
+    days = [day for day in (start + timedelta(n) for n in range((end - start).days)) if _fires_on(day, fields)]
+    return frozenset((later - earlier).days for earlier, later in itertools.pairwise(days)) if days else None
+
+
+@lru_cache(maxsize=4096)
 def decode(schedule: str) -> Cadence:
     """What a `ScheduledBackup.spec.schedule` means to the operator; `ScheduleError` when the operator refuses it."""
     if not schedule:

@@ -8,34 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from seawall.operators import dragonfly
-from seawall.operators.labels import NAMESPACE_NAME
-from seawall.operators.reading import boolean, integer, mapping, name, sequence, text
-from seawall.operators.versions import (
-    DragonflyBehaviour,
-    OwnBudget,
-    OwnPolicy,
-    dragonfly_combination,
+from seawall.operators.dragonfly.projection_pods import (
+    memcached_port,
+    owned_labels,
+    probe_scripts,
+    replicas,
+    stateful_set_spec,
 )
+from seawall.operators.labels import NAMESPACE_NAME
+from seawall.operators.reading import boolean, mapping, name, text
+from seawall.operators.versions import DragonflyBehaviour, OwnBudget, OwnPolicy, Version, parse
+
+__all__ = ["memcached_port", "own_budget", "own_network_policy", "project", "replicas"]
 
 Manifest = dict[str, Any]
-
-_OPERATOR_ARGS = (
-    "--alsologtostderr",
-    "--break_replication_on_master_restart=true",
-    "--primary_port_http_enabled=false",
-    f"--admin_port={dragonfly.ADMIN_PORT}",
-    "--admin_nopass",
-)
-_POD_FIELDS = (
-    "affinity",
-    "nodeSelector",
-    "tolerations",
-    "topologySpreadConstraints",
-    "priorityClassName",
-    "serviceAccountName",
-    "imagePullSecrets",
-    "initContainers",
-)
 
 
 def project(
@@ -47,29 +33,29 @@ def project(
 ) -> list[Manifest]:
     """The objects that the operator makes of a Dragonfly resource: StatefulSet, Service, budget, NetworkPolicy.
 
+    And a ConfigMap for each probe whose script the user does not give, when the user gives one for another.
+
     Raises `UnprojectableError` when a field that decides something is not usable.
     """
-    made = [_stateful_set(resource, operator_version), _service(resource)]
-    budget = own_budget(resource, behaviour)
+    operator = parse(operator_version) or behaviour.last
+    spec = stateful_set_spec(resource, operator)
+    made = [_object(resource, operator, "apps/v1", "StatefulSet", name(resource), spec=spec)]
+    made.append(_service(resource, operator))
+    budget = own_budget(resource, behaviour, operator)
     if budget is not None:
         made.append(budget)
-    policy = own_network_policy(resource, behaviour, operator_namespace)
+    policy = own_network_policy(resource, behaviour, operator_namespace, operator)
     if policy is not None:
         made.append(policy)
+    for script in probe_scripts(resource, operator):
+        key = f"{script.rpartition('-probe')[0].rpartition('-')[2]}-check.sh"
+        made.append(_object(resource, operator, "v1", "ConfigMap", script, data={key: None}))
     return made
 
 
-def replicas(resource: Mapping[str, Any]) -> int:
-    """`spec.replicas`: all pods, the master included. Absent means none."""
-    return integer(resource, "spec", "replicas", default=0)
-
-
-def memcached_port(resource: Mapping[str, Any]) -> int | None:
-    """`spec.memcachedPort`, None when memcached's protocol is off."""
-    return integer(resource, "spec", "memcachedPort", default=0) or None
-
-
-def own_budget(resource: Mapping[str, Any], behaviour: DragonflyBehaviour) -> Manifest | None:
+def own_budget(
+    resource: Mapping[str, Any], behaviour: DragonflyBehaviour, operator: Version | None = None
+) -> Manifest | None:
     """The PodDisruptionBudget that the operator makes, None when it makes none."""
     if behaviour.budget is OwnBudget.NONE or replicas(resource) <= 1:
         return None
@@ -81,11 +67,14 @@ def own_budget(resource: Mapping[str, Any], behaviour: DragonflyBehaviour) -> Ma
         spec["minAvailable"] = wanted["minAvailable"]
     else:
         spec["maxUnavailable"] = 1
-    return _object(resource, "policy/v1", "PodDisruptionBudget", spec)
+    return _object(resource, operator or behaviour.last, "policy/v1", "PodDisruptionBudget", name(resource), spec=spec)
 
 
 def own_network_policy(
-    resource: Mapping[str, Any], behaviour: DragonflyBehaviour, operator_namespace: str
+    resource: Mapping[str, Any],
+    behaviour: DragonflyBehaviour,
+    operator_namespace: str,
+    operator: Version | None = None,
 ) -> Manifest | None:
     """The NetworkPolicy that the operator makes, None when it makes none."""
     if behaviour.network_policy is OwnPolicy.NONE:
@@ -110,150 +99,45 @@ def own_network_policy(
     memcached = memcached_port(resource)
     if memcached is not None:
         ingress.append(client_rule(memcached))
+    spec = {**pods, "ingress": ingress, "policyTypes": ["Ingress"]}
     return _object(
-        resource, "networking.k8s.io/v1", "NetworkPolicy", {**pods, "ingress": ingress, "policyTypes": ["Ingress"]}
+        resource, operator or behaviour.last, "networking.k8s.io/v1", "NetworkPolicy", name(resource), spec=spec
     )
 
 
-def _service(resource: Mapping[str, Any]) -> Manifest:
+def _service(resource: Mapping[str, Any], operator: Version) -> Manifest:
+    given = mapping(resource, "spec", "serviceSpec")
     ports: list[Manifest] = [{"name": dragonfly.CLIENT_PORT_NAME, "port": dragonfly.CLIENT_PORT, "protocol": "TCP"}]
+    if given.get("nodePort"):
+        ports[0]["nodePort"] = given["nodePort"]
     memcached = memcached_port(resource)
     if memcached is not None:
         ports.append({"name": dragonfly.MEMCACHED_PORT_NAME, "port": memcached, "protocol": "TCP"})
-    selector = {
-        "app": name(resource),
-        "app.kubernetes.io/name": "dragonfly",
-        dragonfly.ROLE_LABEL: "master",
-    }
-    made = _object(
-        resource,
-        "v1",
-        "Service",
-        {
-            "type": text(resource, "spec", "serviceSpec", "type") or "ClusterIP",
-            "selector": selector,
-            "ports": ports,
+    spec = {
+        "type": text(resource, "spec", "serviceSpec", "type") or "ClusterIP",
+        "selector": {
+            "app": name(resource),
+            "app.kubernetes.io/name": "dragonfly",
+            dragonfly.ROLE_LABEL: "master",
         },
-    )
-    made["metadata"]["name"] = text(resource, "spec", "serviceSpec", "name") or name(resource)
+        "ports": [{**port, "targetPort": port["port"]} for port in ports],
+    }
+    called = text(resource, "spec", "serviceSpec", "name") or name(resource)
+    made = _object(resource, operator, "v1", "Service", called, spec=spec)
     made["metadata"]["labels"].update(mapping(resource, "spec", "serviceSpec", "labels"))
-    made["metadata"]["annotations"] = dict(mapping(resource, "spec", "serviceSpec", "annotations"))
+    made["metadata"]["annotations"].update(mapping(resource, "spec", "serviceSpec", "annotations"))
     return made
 
 
-def _stateful_set(resource: Mapping[str, Any], operator_version: str) -> Manifest:
-    labels = dragonfly.pod_labels(name(resource))
-    spec = mapping(resource, "spec")
-    pod_spec: Manifest = {field: spec[field] for field in _POD_FIELDS if spec.get(field) is not None}
-    pod_spec["containers"] = [
-        _container(resource, operator_version),
-        *sequence(resource, "spec", "additionalContainers"),
-    ]
-    if boolean(resource, "spec", "enableReplicationReadinessGate", default=False):
-        pod_spec["readinessGates"] = [{"conditionType": "dragonflydb.io/replication-ready"}]
-    if spec.get("podSecurityContext") is not None:
-        pod_spec["securityContext"] = spec["podSecurityContext"]
-    elif not boolean(resource, "spec", "skipFSGroup", default=False):
-        pod_spec["securityContext"] = {"fsGroup": dragonfly.UID}
-    made = _object(
-        resource,
-        "apps/v1",
-        "StatefulSet",
-        {
-            "replicas": replicas(resource),
-            "serviceName": name(resource),
-            "selector": {"matchLabels": labels},
-            "updateStrategy": {"type": "OnDelete"},
-            "template": {
-                "metadata": {
-                    # the operator refuses a resource whose own labels collide with these
-                    "labels": {
-                        **mapping(resource, "spec", "labels"),
-                        **mapping(resource, "spec", "podMetadata", "labels"),
-                        **labels,
-                    },
-                    "annotations": {
-                        **mapping(resource, "spec", "annotations"),
-                        **mapping(resource, "spec", "podMetadata", "annotations"),
-                    },
-                },
-                "spec": pod_spec,
-            },
-        },
-    )
-    claim = mapping(resource, "spec", "snapshot").get("persistentVolumeClaimSpec")
-    if claim is not None:
-        made["spec"]["volumeClaimTemplates"] = [
-            {"metadata": {"name": dragonfly.SNAPSHOT_VOLUME, "labels": labels}, "spec": claim}
-        ]
-    return made
-
-
-def _container(resource: Mapping[str, Any], operator_version: str) -> Manifest:
-    spec = mapping(resource, "spec")
-    combination = dragonfly_combination(operator_version)
-    ports: list[Manifest] = [
-        {"name": dragonfly.CLIENT_PORT_NAME, "containerPort": dragonfly.CLIENT_PORT, "protocol": "TCP"},
-        {"name": dragonfly.ADMIN_PORT_NAME, "containerPort": dragonfly.ADMIN_PORT, "protocol": "TCP"},
-    ]
-    args = [*_OPERATOR_ARGS, *sequence(resource, "spec", "args")]
-    memcached = memcached_port(resource)
-    if memcached is not None:
-        args.append(f"--memcached_port={memcached}")
-        ports.append({"name": dragonfly.MEMCACHED_PORT_NAME, "containerPort": memcached, "protocol": "TCP"})
-    if mapping(resource, "spec", "aclFromSecret"):
-        args.append("--aclfile=/var/lib/dragonfly/dragonfly.acl")
-    if mapping(resource, "spec", "snapshot"):
-        args.append(f"--dir={text(resource, 'spec', 'snapshot', 'dir') or dragonfly.SNAPSHOT_DIR}")
-        cron = text(resource, "spec", "snapshot", "cron")
-        if cron:
-            args.append(f"--snapshot_cron={cron}")
-    args += _tls_args(resource)
-    env = [*sequence(resource, "spec", "env"), {"name": "HEALTHCHECK_PORT", "value": str(dragonfly.ADMIN_PORT)}]
-    password = mapping(resource, "spec", "authentication").get("passwordFromSecret")
-    if password is not None:
-        env.append({"name": "DFLY_requirepass", "valueFrom": {"secretKeyRef": password}})
-    container: Manifest = {
-        "name": dragonfly.CONTAINER_NAME,
-        "image": spec.get("image") or (combination.default_image if combination else None),
-        "args": args,
-        "env": env,
-        "ports": ports,
-        "resources": spec.get("resources") or {},
-    }
-    if spec.get("containerSecurityContext") is not None:
-        container["securityContext"] = spec["containerSecurityContext"]
-    return container
-
-
-def _tls_args(resource: Mapping[str, Any]) -> list[str]:
-    """Server TLS leaves the admin port alone; the clients' authority is passed on whether or not there is TLS."""
-    args = []
-    if mapping(resource, "spec", "tlsSecretRef"):
-        folder = "/etc/dragonfly-tls"
-        args += [
-            "--no_tls_on_admin_port",
-            "--tls",
-            f"--tls_cert_file={folder}/{dragonfly.TLS_CERTIFICATE}",
-            f"--tls_key_file={folder}/{dragonfly.TLS_PRIVATE_KEY}",
-        ]
-    if mapping(resource, "spec", "authentication").get("clientCaCertSecret") is not None:
-        args.append("--tls_ca_cert_file=/etc/dragonfly/tls/ca.crt")
-    return args
-
-
-def _object(resource: Mapping[str, Any], api_version: str, kind: str, spec: Manifest) -> Manifest:
-    owner = name(resource)
+def _object(
+    resource: Mapping[str, Any], operator: Version, api_version: str, kind: str, called: str, **content: Any
+) -> Manifest:
     metadata: Manifest = {
-        "name": owner,
-        "labels": {
-            **dragonfly.pod_labels(owner),
-            "app.kubernetes.io/component": "dragonfly",
-            "app.kubernetes.io/instance": owner,
-            "app.kubernetes.io/managed-by": "dragonfly-operator",
-        },
+        "name": called,
+        "labels": owned_labels(resource, operator),
+        "annotations": dict(mapping(resource, "spec", "ownedObjectsMetadata", "annotations")),
     }
     namespace = text(resource, "metadata", "namespace")
     if namespace:
         metadata["namespace"] = namespace
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}

@@ -34,6 +34,7 @@ settings = DragonflyClusterSettings.model_validate(
         "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
         "maxmemory_bytes": 1610612736,
         "auth_secret": {"name": "shop-cache-auth", "path": "shop/cache", "property": "password"},
+        "plaintext_reason": "the shop's client library does not speak TLS yet",
         "clients": {"this": ["shop"]},
     }
 )

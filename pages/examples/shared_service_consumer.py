@@ -30,6 +30,7 @@ producer = StackSettings.model_validate(
                     },
                     "maxmemory_bytes": 1610612736,
                     "auth_secret": {"name": "shop-cache-auth", "path": "shop/cache", "property": "password"},
+                    "plaintext_reason": "the shop's client library does not speak TLS yet",
                     "clients": {"apps": ["shop"]},
                     "global_service": {"name": "shop-cache-global", "exported_from": "infra"},
                 }

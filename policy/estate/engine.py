@@ -2,15 +2,16 @@
 
 They arrive either behind `pulumi_policy`'s proxies (which raise on every unknown value) or as the engine's own
 messages. Both become plain data with `UNKNOWN` in the place of what is not known yet; secrets are unwrapped so that
-they can be judged, and never printed: rules quote only fields that hold no secret.
+they can be judged, and their texts are noted, so that no report prints one (`Origin.hidden`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.kinds import PULUMI
+from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
 from seawall.policy.estate.values import UNKNOWN
 
@@ -48,6 +49,14 @@ class Resource:
     """Plain data."""
     awaits: frozenset[str] = frozenset()
     """Properties that depend on other resources of the stack."""
+    hidden: frozenset[str] = frozenset()
+    """Texts that the engine keeps secret."""
+
+
+def resource(type: str, urn: str, name: str, properties: Any, awaits: Iterable[str] = ()) -> Resource:
+    """A resource of properties as the engine writes them: unknown values and secrets marked."""
+    hidden: set[str] = set()
+    return Resource(type, urn, name, plain_mapping(properties, hidden), frozenset(awaits), frozenset(hidden))
 
 
 def from_args(args: Any) -> Estate:
@@ -73,10 +82,10 @@ def estate(resources: Iterable[Resource]) -> Estate:
         if thing is not None:
             declared.append(thing)
         elif not resource.type.startswith("pulumi:"):
-            origin = Origin(urn=resource.urn, awaits=resource.awaits)
+            origin = Origin(urn=resource.urn, awaits=resource.awaits, hidden=resource.hidden)
             others.append(KubeObject(PULUMI, resource.type, "", resource.name, resource.properties, origin))
     notes = [Note("whatever is in the cluster and not in this stack; policies and budgets there add to these")]
-    return build(declared, others=others, notes=notes)
+    return build(declared, others=others, notes=notes, sees=("cloud",))
 
 
 def declared_object(resource: Resource) -> KubeObject | None:
@@ -89,7 +98,16 @@ def declared_object(resource: Resource) -> KubeObject | None:
         manifest = {**manifest, "apiVersion": api_version, "kind": kind}
     if "metadata" not in manifest and "spec" not in manifest:
         return None  # a component or a Helm release
-    return kube_object(manifest, Origin(urn=resource.urn, awaits=resource.awaits), name=resource.name)
+    origin = Origin(urn=resource.urn, awaits=resource.awaits, hidden=resource.hidden)
+    return kube_object(manifest, origin, name=resource.name)
+
+
+def group_kind(token: str) -> GroupKind | None:
+    """What the objects of a type token are, whatever their API version; None for what is no Kubernetes object."""
+    if not token.startswith(_KUBERNETES):
+        return None
+    api_version, kind = _of_token(token)
+    return api_version.rpartition("/")[0], kind
 
 
 def _of_token(token: str) -> tuple[str, str]:
@@ -99,15 +117,15 @@ def _of_token(token: str) -> tuple[str, str]:
     return api_version.removeprefix("core/"), kind
 
 
-def plain_mapping(properties: Any) -> dict[str, Any]:
-    """The properties of a resource as plain data, without the provider's internal ones."""
-    value = plain(properties)
+def plain_mapping(properties: Any, hidden: set[str] | None = None) -> dict[str, Any]:
+    """The properties of a resource as plain data, without the provider's internal ones; secret texts go to `hidden`."""
+    value = plain(properties, 0, hidden)
     if not isinstance(value, dict):
         return {}
     return {key: content for key, content in value.items() if not key.startswith("__")}
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0, hidden: set[str] | None = None) -> Any:
     """A value as plain data: mappings, lists, texts, whole numbers as such, `UNKNOWN`, and secrets unwrapped."""
     if depth > MAX_DEPTH:
         return UNKNOWN
@@ -121,11 +139,47 @@ def plain(value: Any, depth: int = 0) -> Any:
         raw: Mapping[str, Any] = value if isinstance(value, dict) else value["__target"]  # past the proxy, which raises
         signature = raw.get(_SIGNATURE)
         if signature == _SECRET:
-            return plain(raw.get("value"), depth + 1)
+            return _revealed(raw, depth, hidden)
         if signature == _OUTPUT:
-            return plain(raw["value"], depth + 1) if "value" in raw else UNKNOWN
-        return {str(key): plain(content, depth + 1) for key, content in raw.items()}
+            return _of_output(raw, depth, hidden)
+        return {str(key): plain(content, depth + 1, hidden) for key, content in raw.items()}
     if isinstance(value, Sequence):
         items: Sequence[Any] = value if isinstance(value, list | tuple) else value["__target"]  # type: ignore[call-overload]
-        return [plain(item, depth + 1) for item in items]
+        return [plain(item, depth + 1, hidden) for item in items]
     return str(type(value).__name__)  # an asset or an archive: no rule reads its content
+
+
+def _revealed(raw: Mapping[str, Any], depth: int, hidden: set[str] | None) -> Any:
+    """A secret's value. In an exported state it is JSON in `plaintext`, or encrypted: then it is not known."""
+    if "value" in raw:
+        value = plain(raw["value"], depth + 1, hidden)
+    else:
+        try:
+            value = plain(json.loads(raw["plaintext"]), depth + 1, hidden)
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return UNKNOWN
+    if hidden is not None:
+        hidden.update(texts(value))
+    return value
+
+
+def _of_output(raw: Mapping[str, Any], depth: int, hidden: set[str] | None) -> Any:
+    """The value of an output, which may be a secret, or not be known yet."""
+    if "value" not in raw:
+        return UNKNOWN
+    value = plain(raw["value"], depth + 1, hidden)
+    if hidden is not None and raw.get("secret") is True:
+        hidden.update(texts(value))
+    return value
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a plain value, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for content in value.values():
+            yield from texts(content)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seawall.operators import annotations, versions
-from seawall.policy.estate.building import annotation_mapping
 from seawall.policy.estate.model import KubeObject
+from seawall.policy.estate.projecting import annotation_mapping
 from seawall.policy.estate.values import CannotEvaluateError
 
 _MESH_LOCAL = (1, 19, 0)

@@ -2,144 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TypeVar, cast
 
-from seawall.operators import cnpg, dragonfly
-from seawall.operators.labels import NAMESPACE_NAME, POD_INDEX, POD_NAME
-from seawall.policy.estate.kinds import (
-    CLUSTER,
-    DEPLOYMENT,
-    DRAGONFLY,
-    NAMESPACE,
-    POD,
-    STATEFUL_SET,
-    GroupKind,
-)
-from seawall.policy.estate.values import CannotEvaluateError, View
+from seawall.operators.labels import NAMESPACE_NAME
+from seawall.policy.estate.kinds import NAMESPACE, GroupKind
+from seawall.policy.estate.label_index import LabelIndex, Selects
+from seawall.policy.estate.objects import KubeObject, Note, Operator, Origin
+from seawall.policy.estate.pods import WORKLOADS, ContainerPort, PodSet, operator_pods, pod_sets
+from seawall.policy.estate.values import CannotEvaluateError
 
-_MOST_PLACES = 100
-"""Pods of a StatefulSet that are told apart by name."""
-LATER_LABELS: Mapping[GroupKind, Mapping[str, frozenset[str]]] = {
-    DRAGONFLY: {dragonfly.ROLE_LABEL: frozenset(dragonfly.ROLES)},
-    CLUSTER: {cnpg.INSTANCE_ROLE_LABEL: frozenset(cnpg.INSTANCE_ROLES)},
-}
-"""Labels that an operator puts on the pods of its resources once they run."""
+__all__ = ["ContainerPort", "Estate", "KubeObject", "Note", "Operator", "Origin", "PodSet", "pod_sets"]
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an object was read: a file and line, or the URN of a Pulumi resource."""
-
-    file: str | None = None
-    line: int | None = None
-    """The line of the object's first character, counted from 1."""
-    urn: str | None = None
-    made_by: str | None = None
-    """For a projected object: the operator that will make it, and of what."""
-    locate: Callable[[tuple[str, ...]], int | None] | None = field(default=None, compare=False, repr=False)
-    """Finds the line of a field, given the path to it inside the object."""
-    awaits: frozenset[str] = frozenset()
-    """Top-level properties that depend on other resources of the same Pulumi stack."""
-
-    def line_of(self, path: tuple[str, ...]) -> int | None:
-        """The line of a field, or of the object when the field's own cannot be told."""
-        found = self.locate(path) if self.locate is not None and path else None
-        return found or self.line
-
-    def text(self, path: tuple[str, ...] = ()) -> str:
-        """The place for a person: `file:line`, or the URN, or who will make the object."""
-        if self.file is not None:
-            line = self.line_of(path)
-            return f"{self.file}:{line}" if line else self.file
-        return self.urn or self.made_by or ""
-
-
-@dataclass(frozen=True, eq=False)
-class KubeObject:
-    """One Kubernetes object, declared or projected. Compared by identity."""
-
-    group: str
-    kind: str
-    namespace: str
-    """The namespace, `default` when none is given; empty for what has none."""
-    name: str
-    manifest: Mapping[str, Any]
-    """Plain values, some possibly `UNKNOWN`. Rules read it through `at`."""
-    origin: Origin
-    projected: bool = False
-
-    @property
-    def group_kind(self) -> GroupKind:
-        """What the object is, whatever its API version."""
-        return self.group, self.kind
-
-    @property
-    def title(self) -> str:
-        """The object for a person: `Dragonfly dragonfly-system/cache`."""
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
-
-    def at(self, *keys: str) -> View:
-        """The value under these keys."""
-        return View(self.manifest).at(*keys)
-
-    def label_view(self) -> View:
-        """The object's own labels."""
-        return self.at("metadata", "labels")
-
-    def annotation(self, key: str) -> str | None:
-        """The text of an annotation, None when it is absent."""
-        return self.at("metadata", "annotations", key).text()
-
-
-@dataclass(frozen=True)
-class ContainerPort:
-    """A port that a pod's container declares; `name` is what a policy may call it by."""
-
-    number: int
-    protocol: str
-    name: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class PodSet:
-    """Pods that are all alike: made from one template, in one namespace."""
-
-    namespace: str
-    labels: Mapping[str, str]
-    """Labels that every pod has from birth; those that come later are in `later`."""
-    count: int
-    ports: tuple[ContainerPort, ...]
-    spec: View
-    workload: KubeObject
-    """The workload object that makes them (or the pod itself)."""
-    later: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Labels that a controller puts on the pods one by one, with the values that it gives."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that a reader of the result must know: not seen, assumed, or skipped. Never a verdict."""
-
-    text: str
-    where: str = ""
-
-
-@dataclass(frozen=True)
-class Operator:
-    """The operator that reconciles a resource, and how it is known."""
-
-    version: str
-    namespace: str
-    known_from: str
-    """For a person: the annotation, the operator's own Deployment, or that it is assumed."""
-    assumed: bool = False
-    """Whether nothing in the estate names it: its namespace may be another one."""
+_Made = TypeVar("_Made")
+_WORKLOAD_NAMES = {kind: (group, kind) for group, kind in WORKLOADS}
 
 
 class Estate:
-    """Everything that will exist, indexed for the rules. Built once, read by all of them, never changed."""
+    """Everything that will exist, indexed for the rules. Built once, read by all of them, never changed.
+
+    Every accessor costs what it returns, so that rules over many objects stay linear.
+    """
 
     def __init__(
         self,
@@ -149,19 +32,38 @@ class Estate:
         operators: Mapping[KubeObject, Operator] | None = None,
         others: Iterable[KubeObject] = (),
         notes: Iterable[Note] = (),
+        sees: Iterable[str] = (),
+        duplicates: Iterable[tuple[KubeObject, ...]] = (),
+        variants: Iterable["Estate"] = (),
+        unjudged: Iterable[KubeObject] = (),
     ) -> None:
         """`projections` has, for each object of an operator, what will be made of it, or why that cannot be said."""
         self.declared = tuple(declared)
         self.others = tuple(others)
         """Resources of a Pulumi stack that are no Kubernetes objects, in group `PULUMI`."""
         self.notes = tuple(notes)
+        self.sees = frozenset(sees)
+        """What the door can show besides Kubernetes objects: `cloud` (resources of a Pulumi stack that are none), and
+        `cluster` (all that is in the cluster, not only what somebody declared here)."""
+        self.duplicates = tuple(duplicates)
+        """Objects that are declared several times, each with all its declarations in their order. The last one is what
+        this estate holds."""
+        self.variants = tuple(variants)
+        """The same estate with other declarations of what is declared several times, and differs. A finding in one of
+        them is a finding. What does not differ is the same object in all of them, projections included."""
+        self.unjudged = tuple(unjudged)
+        """Declarations that are in no variant, because there would be too many."""
         self._projections = projections
         self._operators = dict(operators or {})
+        self._memo: dict[object, object] = {}
         self._by_kind: dict[GroupKind, list[KubeObject]] = defaultdict(list)
         self._by_kind_and_namespace: dict[tuple[GroupKind, str], list[KubeObject]] = defaultdict(list)
+        self._by_name: dict[tuple[GroupKind, str, str], KubeObject] = {}
         for thing in (*self.objects(), *self.others):
-            self._by_kind[thing.group_kind].append(thing)
-            self._by_kind_and_namespace[thing.group_kind, thing.namespace].append(thing)
+            kind = thing.group_kind
+            self._by_kind[kind].append(thing)
+            self._by_kind_and_namespace[kind, thing.namespace].append(thing)
+            self._by_name.setdefault((kind, thing.namespace, thing.name), thing)
 
     def objects(self) -> Iterator[KubeObject]:
         """All objects, the declared ones first."""
@@ -176,22 +78,105 @@ class Estate:
             return self._by_kind.get(kind, [])
         return self._by_kind_and_namespace.get((kind, namespace), [])
 
+    def find(self, kind: GroupKind, namespace: str, name: str) -> KubeObject | None:
+        """The object of this name, a declared one before a projected; `namespace` is empty for what has none."""
+        return self._by_name.get((kind, namespace, name))
+
+    def memo(self, make: Callable[["Estate"], _Made]) -> _Made:
+        """What `make` makes of this estate: made once, however often it is asked for, and so is its failure.
+
+        `make` is the key: pass a function of a module, not a lambda.
+        """
+        if make not in self._memo:
+            try:
+                self._memo[make] = make(self)
+            except CannotEvaluateError as problem:
+                self._memo[make] = problem
+        made = self._memo[make]
+        if isinstance(made, CannotEvaluateError):
+            raise made.with_traceback(None)
+        return cast(_Made, made)
+
     def made_of(self, owner: KubeObject) -> list[KubeObject]:
         """What the operator makes of an object. Raises `CannotEvaluateError` when that cannot be said."""
         made = self._projections.get(owner, [])
         if isinstance(made, CannotEvaluateError):
-            raise made
+            raise made.with_traceback(None)
         return made
 
     def operator_of(self, owner: KubeObject) -> Operator:
-        """The operator that reconciles an object. Raises `CannotEvaluateError` when that cannot be said."""
-        self.made_of(owner)
+        """The operator that reconciles an object. Raises `CannotEvaluateError` when that cannot be said.
+
+        What it makes of the object may still not be known, as with a version that nobody has looked at.
+        """
+        if owner not in self._operators:
+            self.made_of(owner)
         return self._operators[owner]
 
-    def pods_of(self, owner: KubeObject) -> list[PodSet]:
-        """The pods that an operator makes of an object, by template."""
-        later = LATER_LABELS.get(owner.group_kind, {})
-        return [replace(pods, later={**pods.later, **later}) for made in self.made_of(owner) for pods in pod_sets(made)]
+    def pods_of(self, owner: KubeObject) -> tuple[PodSet, ...]:
+        """The pods of one object, an operator's resource or a workload, by template: of a Cluster its instances first.
+
+        Raises `CannotEvaluateError` when they cannot be said.
+        """
+        found = self._pods.get(owner, ())
+        if isinstance(found, CannotEvaluateError):
+            raise found.with_traceback(None)
+        return found
+
+    def pods_in(self, namespace: str) -> tuple[PodSet, ...]:
+        """The pods of every workload of a namespace, declared and projected; those that cannot be read are not here."""
+        return self._pods_by_namespace.get(namespace, ())
+
+    def unreadable_in(self, namespace: str) -> tuple[tuple[KubeObject, CannotEvaluateError], ...]:
+        """What becomes pods in a namespace, but cannot be read, with the reason."""
+        return self._unreadable.get(namespace, ())
+
+    def selected(self, selector: Selects, namespace: str) -> tuple[PodSet, ...]:
+        """The pods of a namespace that a selector may match at some time."""
+        index = self._label_indexes.get(namespace)
+        if index is None:
+            index = self._label_indexes[namespace] = LabelIndex(self.pods_in(namespace))
+        return index.matching(selector)
+
+    @cached_property
+    def _pods(self) -> dict[KubeObject, tuple[PodSet, ...] | CannotEvaluateError]:
+        found: dict[KubeObject, tuple[PodSet, ...] | CannotEvaluateError] = {}
+        for thing in self.declared:
+            kind = thing.group_kind
+            try:
+                if kind in WORKLOADS:
+                    if not self._made_by_a_workload(thing):
+                        found[thing] = tuple(pod_sets(thing))
+                elif thing in self._projections:
+                    found[thing] = tuple(operator_pods(thing, self.made_of(thing)))
+            except CannotEvaluateError as problem:
+                found[thing] = problem
+        return found
+
+    def _made_by_a_workload(self, thing: KubeObject) -> bool:
+        """Whether a workload is there that made this one: its pods are that one's."""
+        kinds = ((_WORKLOAD_NAMES.get(kind), name) for kind, name in thing.owners())
+        return any(kind is not None and self.find(kind, thing.namespace, name) is not None for kind, name in kinds)
+
+    @cached_property
+    def _pods_by_namespace(self) -> dict[str, tuple[PodSet, ...]]:
+        by_namespace: dict[str, list[PodSet]] = defaultdict(list)
+        for thing, pods in self._pods.items():
+            if not isinstance(pods, CannotEvaluateError):
+                by_namespace[thing.namespace] += pods
+        return {namespace: tuple(pods) for namespace, pods in by_namespace.items()}
+
+    @cached_property
+    def _unreadable(self) -> dict[str, tuple[tuple[KubeObject, CannotEvaluateError], ...]]:
+        by_namespace: dict[str, list[tuple[KubeObject, CannotEvaluateError]]] = defaultdict(list)
+        for thing, problem in self._pods.items():
+            if isinstance(problem, CannotEvaluateError):
+                by_namespace[thing.namespace].append((thing, problem))
+        return {namespace: tuple(found) for namespace, found in by_namespace.items()}
+
+    @cached_property
+    def _label_indexes(self) -> dict[str, LabelIndex]:
+        return {}
 
     @cached_property
     def namespaces(self) -> dict[str, KubeObject]:
@@ -204,28 +189,3 @@ class Estate:
         if thing is None:
             return None
         return {**thing.label_view().texts(), NAMESPACE_NAME: name}
-
-
-def pod_sets(workload: KubeObject) -> list[PodSet]:
-    """The pods of a built-in workload (Pod, Deployment, StatefulSet), empty for everything else."""
-    if workload.group_kind == POD:
-        return [_pods(workload, workload.at(), 1)]
-    if workload.group_kind in (DEPLOYMENT, STATEFUL_SET):
-        count = workload.at("spec", "replicas").integer()
-        return [_pods(workload, workload.at("spec", "template"), 1 if count is None else count)]
-    return []
-
-
-def _pods(workload: KubeObject, template: View, count: int) -> PodSet:
-    ports = []
-    for container in template.at("spec", "containers").items():
-        for port in container.at("ports").items():
-            number = port.at("containerPort").integer()
-            if number is not None:
-                ports.append(ContainerPort(number, port.at("protocol").text() or "TCP", port.at("name").text()))
-    labels = template.at("metadata", "labels").texts()
-    later = {}
-    if workload.group_kind == STATEFUL_SET:
-        places = [str(index) for index in range(min(count, _MOST_PLACES))]
-        later = {POD_INDEX: frozenset(places), POD_NAME: frozenset(f"{workload.name}-{place}" for place in places)}
-    return PodSet(workload.namespace, labels, count, tuple(ports), template.at("spec"), workload, later)

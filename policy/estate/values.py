@@ -21,6 +21,10 @@ UNKNOWN: Final = _Unknown()
 """Stands for a value that another resource, or the cluster, will make. Nothing may be concluded from it."""
 
 
+PLACEHOLDER: Final = "known-after-up"
+"""How a rendered manifest writes a value that another resource of its stack will make: `UNKNOWN` once it is read."""
+
+
 class CannotEvaluateError(Exception):
     """A rule could not come to a verdict; the text says why, without quoting the value."""
 
@@ -64,15 +68,16 @@ class View:
     def at(self, *keys: str) -> "View":
         """The value under these keys, one after the other; a view of None when it, or what leads to it, is absent."""
         value, path = self.raw, self.path
-        for key in keys:
-            if value is UNKNOWN:
-                raise UnknownValueError(path)
-            if value is None:
-                return View(None, (*self.path, *keys))
-            if not isinstance(value, Mapping):
-                raise WrongTypeError(path, "a mapping", value)
-            value, path = value.get(key), (*path, key)
-        return View(value, path)
+        for depth, key in enumerate(keys):
+            if type(value) is not dict:  # far faster than to ask for a Mapping, and nearly all are plain
+                if value is UNKNOWN:
+                    raise UnknownValueError((*path, *keys[:depth]))
+                if value is None:
+                    break
+                if not isinstance(value, Mapping):
+                    raise WrongTypeError((*path, *keys[:depth]), "a mapping", value)
+            value = value.get(key)
+        return View(value, (*path, *keys))
 
     @property
     def known(self) -> bool:

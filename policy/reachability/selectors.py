@@ -28,6 +28,18 @@ class Requirement:
             case _:
                 return self.key not in labels
 
+    def meets(self, value: str | None) -> bool:
+        """Whether the label with this value, None for absent, meets the condition."""
+        match self.operator:
+            case "In":
+                return value is not None and value in self.values
+            case "NotIn":
+                return value not in self.values
+            case "Exists":
+                return value is not None
+            case _:
+                return value is None
+
     def may_hold(self, labels: Mapping[str, str], later: Mapping[str, frozenset[str]]) -> bool:
         """Whether labels meet the condition at some time, when some of them come later."""
         return self.holds(labels) or any(self.holds({self.key: value}) for value in later.get(self.key, ()))

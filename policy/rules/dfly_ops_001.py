@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.versions import OwnBudget
-from seawall.policy.estate.kinds import BUDGET, DRAGONFLY
+from seawall.policy.budgets import budgets_over
+from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
-from seawall.policy.estate.values import CannotEvaluateError, View, WrongTypeError
+from seawall.policy.estate.values import View, WrongTypeError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.reachability.selectors import read
 
 _PDB = ("spec", "pdb")
 
@@ -19,8 +19,7 @@ def check(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A Dragonfly whose pods have no budget, more than one, or one that blocks every drain or protects nothing."""
     operator = estate.operator_of(dragonfly)
     pods = next(iter(estate.pods_of(dragonfly)))
-    budgets = [budget for budget in estate.of(BUDGET, dragonfly.namespace) if _selects(budget, pods)]
-    yield from _ignored_field(dragonfly, operator.version)
+    budgets = budgets_over(pods, estate)
     if pods.count <= 1:
         yield _too_few(pods.count)
     elif not budgets:
@@ -30,22 +29,19 @@ def check(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
             "Upgrade the operator to 1.5 or later and set spec.pdb.minAvailable; until then add one budget yourself.",
         )
     else:
-        yield from _second_budgets(budgets, pods)
+        behaviour = versions.dragonfly_behaviour(operator.version)
+        reads = behaviour is not None and behaviour.budget is OwnBudget.FIELD
+        yield from _second_budgets(
+            budgets, pods, "it belongs into spec.pdb of the Dragonfly" if reads else "one is enough"
+        )
         # a second one is wrong whatever it says; the first must be right once the second is gone
         first = next((budget for budget in budgets if budget.projected), budgets[0])
         yield from _judge(dragonfly, first, pods.count)
 
 
-def _selects(budget: KubeObject, pods: PodSet) -> bool:
-    try:
-        selector = budget.at("spec", "selector")
-        return selector.present and read(selector).may_match(pods.labels, pods.later)
-    except CannotEvaluateError as problem:
-        problem.about(budget)
-        raise
-
-
-def _ignored_field(dragonfly: KubeObject, version: str) -> Iterator[Violation]:
+def check_field(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A budget in the resource, with an operator that does not read it."""
+    version = estate.operator_of(dragonfly).version
     behaviour = versions.dragonfly_behaviour(version)
     if behaviour is not None and behaviour.budget is not OwnBudget.FIELD and dragonfly.at(*_PDB).present:
         makes = "makes no budget" if behaviour.budget is OwnBudget.NONE else "always makes maxUnavailable: 1"
@@ -66,7 +62,7 @@ def _too_few(count: int) -> Violation:
     )
 
 
-def _second_budgets(budgets: list[KubeObject], pods: PodSet) -> Iterator[Violation]:
+def _second_budgets(budgets: list[KubeObject], pods: PodSet, instead: str) -> Iterator[Violation]:
     """Every budget but one: the operator's own stays, else the first."""
     names = " and ".join(sorted(_origin(budget) for budget in budgets))
     declared = [budget for budget in budgets if not budget.projected]
@@ -74,7 +70,7 @@ def _second_budgets(budgets: list[KubeObject], pods: PodSet) -> Iterator[Violati
         yield Violation(
             f"{len(budgets)} budgets select its {pods.count} pods ({names}). The eviction API refuses every eviction "
             "of a pod with more than one budget, so a drain of its nodes never ends",
-            f"Delete PodDisruptionBudget {budget.name}; the budget belongs into spec.pdb of the Dragonfly.",
+            f"Delete PodDisruptionBudget {budget.name}: {instead}.",
             ("spec", "selector"),
             about=budget,
         )
@@ -153,5 +149,5 @@ RULE = Rule(
     ),
     mend="Set spec.pdb.minAvailable to one less than spec.replicas, and write no PodDisruptionBudget over these pods.",
     kinds=(DRAGONFLY,),
-    together=(check,),
+    together=(check, check_field),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pulumi.automation import CommandError, Deployment, LocalWorkspace
 from pulumi.automation._stack import StackInitMode
@@ -19,6 +19,7 @@ from seawall import paths
 from seawall.components import settings
 from seawall.components.settings import StackSettings
 from seawall.errors import EnvironmentFailure, UserError
+from seawall.policy import configuration
 from seawall.sandbox.engine import (
     environment,
     kubeconfig,
@@ -119,11 +120,11 @@ class Engine:
     ) -> None:
         """Prepare; nothing is read or started yet.
 
-        `project` holds Pulumi.yaml, Pulumi.<stack>.yaml and `__main__.py`. `program` is another file to run instead of
-        the latter. `policy_pack` is an executable pack (default: the project's `policy/pack`). `load_settings` checks
-        the raw configuration (default: our own settings). `download` fetches the vendor's tools and plugins.
-        `wait=False` fails where another command holds the sandbox. `vendor_plugins=False` runs stand-ins whatever is
-        installed.
+        `project` holds Pulumi.yaml, Pulumi.<stack>.yaml and `__main__.py`, and may hold policy.<stack>.json, the
+        stack's levels and waivers. `program` is another file to run instead of `__main__.py`. `policy_pack` is an
+        executable pack (default: the project's `policy/pack`). `load_settings` checks the raw configuration (default:
+        our own settings). `download` fetches the vendor's tools and plugins. `wait=False` fails where another command
+        holds the sandbox. `vendor_plugins=False` runs stand-ins whatever is installed.
         """
         self.project, self.stack, self.sandbox, self.console = project, stack, sandbox, console
         self._program = program or project / "__main__.py"
@@ -132,6 +133,7 @@ class Engine:
         self._download, self._wait, self._vendor = download, wait, vendor_plugins
         self._state = sandbox.state
         self._work = layout.work(self._state, stack)
+        self._policy_config = project / f"policy.{stack}.json"
         self._settings: StackSettings | None = None
 
     @property
@@ -140,13 +142,16 @@ class Engine:
         return layout.kubeconfig(self._state, self.stack)
 
     def validate(self) -> workdir.StackFiles:
-        """Check project, stack file and settings without starting anything. Raises `UserError`."""
+        """Check project, stack file, settings and policy configuration, starting nothing. Raises `UserError`."""
         files = workdir.read(self.project, self.stack)
         if not self._program.is_file():
             raise UserError(f"{self._program} does not exist: it is the program that says what to deploy")
         if not os.access(self._pack, os.X_OK):
             raise UserError(f"{self._pack} is not an executable file: nothing is deployed without the policy pack")
         self._settings = self._load_settings(files.config)
+        if self._policy_config.exists():
+            ours = self._pack.resolve() == (paths.checkout() / "policy" / "pack").resolve()
+            configuration.read(self._policy_config, ours=ours)
         return files
 
     def preview(self, *, policies: bool = True) -> RunSummary:
@@ -164,7 +169,7 @@ class Engine:
             done = self._run(
                 session,
                 "up",
-                lambda **display: session.stack.up(policy_packs=[str(self._pack)], refresh=True, **display),
+                lambda **display: session.stack.up(**self._judged_by(), refresh=True, **display),
             )
             return replace(
                 done,
@@ -185,10 +190,13 @@ class Engine:
             return self._run(session, "destroy", lambda **display: session.stack.destroy(**display))
 
     def _preview(self, session: _Session, *, policies: bool = True) -> RunSummary:
-        packs = [str(self._pack)] if policies else None
-        return self._run(
-            session, "preview", lambda **display: session.stack.preview(policy_packs=packs, refresh=True, **display)
-        )
+        packs = self._judged_by() if policies else {}
+        return self._run(session, "preview", lambda **display: session.stack.preview(**packs, refresh=True, **display))
+
+    def _judged_by(self) -> dict[str, Any]:
+        """The policy pack, with the stack's configuration of it where there is one."""
+        configs = {"policy_pack_configs": [str(self._policy_config)]} if self._policy_config.exists() else {}
+        return {"policy_packs": [str(self._pack)], **configs}
 
     @contextmanager
     def _session(self, operation: Operation) -> Iterator[_Session]:

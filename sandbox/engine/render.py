@@ -9,10 +9,9 @@ from typing import Any
 import yaml
 
 from seawall.errors import UserError
+from seawall.policy.estate.values import PLACEHOLDER
 from seawall.sandbox.engine.events import UNKNOWN
 
-PLACEHOLDER = "known-after-up"
-"""What is written for a value that another resource of the stack will make."""
 _MARK = ".seawall-rendered"
 Manifest = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from seawall.errors import EnvironmentFailure, PolicyViolation
-from seawall.policy.findings import DEFERRED_POLICY, PACK
+from seawall.policy.findings import DEFERRED_POLICY, PACK, WAIVED
 from seawall.policy.rules import load
 from seawall.sandbox.engine.events import Recorder, plain, resource_name
 from seawall.sandbox.engine.plugins import Plugin
@@ -53,6 +53,8 @@ class PolicyVerdict:
     violations: int
     deferred: int
     """Complaints that wait for a value which another resource of the stack makes: decided by `up`."""
+    waived: int = 0
+    """Complaints that a waiver covers."""
     silent: str = ""
     """Why a rule of our own pack gave no verdict; "" where it gave one."""
 
@@ -136,8 +138,9 @@ def verdicts(recorder: Recorder) -> tuple[PolicyVerdict, ...]:
     found = violations(recorder)
     names.update(violation.policy for violation in found)
     deferred = Counter(violation.policy for violation in found if is_deferred(violation))
-    violated = Counter(violation.policy for violation in found if not is_deferred(violation))
-    said = [PolicyVerdict(name, passed[name], violated[name], deferred[name]) for name in names]
+    waived = Counter(violation.policy for violation in found if is_waived(violation))
+    violated = Counter(violation.policy for violation in found) - deferred - waived
+    said = [PolicyVerdict(name, passed[name], violated[name], deferred[name], waived[name]) for name in names]
     return tuple(sorted([*said, *_silent(recorder, names, found)], key=lambda verdict: verdict.policy))
 
 
@@ -149,12 +152,17 @@ def _silent(recorder: Recorder, names: set[str], found: Iterable[Violation]) -> 
         if rule.id not in names:
             others = [violation.policy for violation in found if rule.id in violation.message]
             why = f"no verdict yet, see {others[0]}" if others else "not applicable, nothing in this stack to judge"
-            yield PolicyVerdict(rule.id, 0, 0, 0, why)
+            yield PolicyVerdict(rule.id, 0, 0, 0, silent=why)
 
 
 def is_deferred(violation: Violation) -> bool:
     """Whether this is not a complaint yet."""
     return violation.policy == DEFERRED_POLICY
+
+
+def is_waived(violation: Violation) -> bool:
+    """Whether a waiver covers this complaint."""
+    return not violation.mandatory and WAIVED in violation.message
 
 
 def violations(recorder: Recorder) -> tuple[Violation, ...]:
@@ -232,6 +240,8 @@ def _verdict(verdict: PolicyVerdict) -> str:
         parts.append(f"[red]{verdict.violations} violated[/]")
     if verdict.deferred:
         parts.append(f"[yellow]{verdict.deferred} deferred[/]")
+    if verdict.waived:
+        parts.append(f"[cyan]{verdict.waived} waived[/]")
     return f"{escape(verdict.policy)}: {', '.join(parts)}"
 
 

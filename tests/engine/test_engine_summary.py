@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 
 from seawall.errors import UserError
+from seawall.policy.estate.values import PLACEHOLDER
 from seawall.policy.findings import DEFERRED_POLICY, PACK
 from seawall.policy.rules import load
 from seawall.sandbox.engine import events, render, summary
@@ -190,7 +191,7 @@ def test_manifests_are_what_the_program_registers(tmp_path: Path) -> None:
     )
     assert render.manifests(recorder.file) == [
         manifest("a"),
-        manifest("b", spec={"bucket": render.PLACEHOLDER, "list": [render.PLACEHOLDER, 1]}),
+        manifest("b", spec={"bucket": PLACEHOLDER, "list": [PLACEHOLDER, 1]}),
     ]
 
 

@@ -1,6 +1,7 @@
 """The engine's side of the protocol: requests as the Pulumi engine makes them, through the real servicers."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -9,6 +10,7 @@ from pulumi_policy import EnforcementLevel
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from seawall.policy import serving
+from seawall.policy.findings import WAIVERS_POLICY
 
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 UNKNOWN_NUMBER = "3eeb2bf0-c639-47a8-9e75-3b44932eb421"
@@ -23,11 +25,13 @@ def urn(manifest: Mapping[str, Any]) -> str:
 
 
 def token(manifest: Mapping[str, Any]) -> str:
+    if "apiVersion" not in manifest:
+        return str(manifest["type"])
     return f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}"
 
 
 def name(manifest: Mapping[str, Any]) -> str:
-    return str(manifest["metadata"]["name"])
+    return str(manifest["metadata"]["name"] if "apiVersion" in manifest else manifest["name"])
 
 
 def struct(manifest: Mapping[str, Any]) -> struct_pb2.Struct:
@@ -37,11 +41,12 @@ def struct(manifest: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def resource(manifest: Mapping[str, Any], awaits: Iterable[str] = ()) -> proto.AnalyzerResource:
+    """A Kubernetes object by its manifest, anything else by `type`, `name` and `properties`."""
     return proto.AnalyzerResource(
         type=token(manifest),
         urn=urn(manifest),
         name=name(manifest),
-        properties=struct(manifest),
+        properties=struct(manifest if "apiVersion" in manifest else manifest["properties"]),
         propertyDependencies={
             key: proto.AnalyzerPropertyDependencies(urns=["urn:pulumi:dev::test::aws:x::x"]) for key in awaits
         },
@@ -58,15 +63,20 @@ def request(manifest: Mapping[str, Any]) -> proto.AnalyzeRequest:
     )
 
 
-def servicer(*, preview: bool = False, levels: Mapping[str, int] | None = None) -> serving.Servicer:
-    made = serving.Servicer(serving.policies())
+def servicer(
+    *,
+    preview: bool = False,
+    levels: Mapping[str, int] | None = None,
+    waivers: Sequence[object] | None = None,
+    day: date | None = None,
+) -> serving.Servicer:
+    made = serving.Servicer(serving.policies(), *([lambda: day] if day is not None else []))
     made.ConfigureStack(proto.AnalyzerStackConfigureRequest(dry_run=preview), None)
-    made.Configure(
-        proto.ConfigureAnalyzerRequest(
-            policyConfig={key: proto.PolicyConfig(enforcementLevel=level) for key, level in (levels or {}).items()}
-        ),
-        None,
-    )
+    config = {key: proto.PolicyConfig(enforcementLevel=level) for key, level in (levels or {}).items()}
+    if waivers is not None:
+        properties = struct({"version": 1, "waivers": list(waivers)})
+        config[WAIVERS_POLICY] = proto.PolicyConfig(enforcementLevel=proto.MANDATORY, properties=properties)
+    made.Configure(proto.ConfigureAnalyzerRequest(policyConfig=config), None)
     return made
 
 

@@ -1,11 +1,20 @@
 """The fixtures of the rules: `data/<rule>/success.<what>.yaml` and `failure.<what>.yaml`.
 
+`<what>.stack.yaml` is a list of what a Pulumi stack registers: manifests of Kubernetes objects, and `type`, `name` and
+`properties` of everything else. No folder can hold those, so that they are for the tests of the engine alone.
+
 A failure's comments say what is expected, one line `# expect: …` per finding of its rule, each a part of the message.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seawall.policy.estate.folder import read_file
 
 DATA = Path(__file__).parent / "data"
 
@@ -18,6 +27,17 @@ class Fixture:
     @property
     def passes(self) -> bool:
         return self.path.name.startswith("success.")
+
+    @property
+    def is_stack(self) -> bool:
+        return self.path.name.endswith(".stack.yaml")
+
+    @property
+    def resources(self) -> list[Mapping[str, Any]]:
+        """What the fixture holds, as `engine_doubles.resource` takes it."""
+        if self.is_stack:
+            return list(yaml.safe_load(self.path.read_text()))
+        return [thing.manifest for thing in read_file(self.path).objects]
 
     @property
     def expected(self) -> list[str]:

@@ -59,9 +59,11 @@ def test_else_the_newest_known_and_that_is_said() -> None:
 def test_an_unknown_version_is_no_guess() -> None:
     cache = dragonfly(**{annotations.OPERATOR: '{"version":"1.9.0"}'})
     estate = build([cache])
-    for ask in (estate.pods_of, estate.made_of, estate.operator_of):
-        with pytest.raises(CannotEvaluateError, match=r"Dragonfly operator 1\.9\.0"):
+    for ask in (estate.pods_of, estate.made_of):
+        with pytest.raises(CannotEvaluateError, match=r"Dragonfly operator 1\.9\.0") as problem:
             ask(cache)
+        assert problem.value.subject is cache
+    assert estate.operator_of(cache).version == "1.9.0"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3", "[" * 100_000])

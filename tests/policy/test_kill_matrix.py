@@ -1,11 +1,9 @@
 """Every case of the kill matrix is caught by its rule, and by no other without a reason."""
 
-from importlib import import_module
-from pathlib import Path
-
 import pytest
 from google.protobuf import json_format
 from kill import Kill, Resource, Stack
+from kill_page import PAGE, cases, page
 from our_stacks import registered
 
 from seawall.policy.estate import engine
@@ -13,9 +11,8 @@ from seawall.policy.findings import Finding, Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load
 
-HERE = Path(__file__).parent
 LEAST = 120
-CASES: list[Kill] = [case for path in sorted(HERE.glob("kill_*.py")) for case in import_module(path.stem).CASES]
+CASES: list[Kill] = cases()
 
 
 def clean(name: str) -> Stack:
@@ -76,3 +73,7 @@ def test_every_rule_is_named_by_a_case() -> None:
 
 def test_there_are_enough() -> None:
     assert len(CASES) >= LEAST
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), "run `make kill-matrix`"

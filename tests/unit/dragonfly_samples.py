@@ -29,6 +29,7 @@ CACHE: dict[str, Any] = {
     "maxmemory_bytes": 1610612736,
     "snapshot": {"cron": "0 */6 * * *", "size": "10Gi", "storage_class": "local"},
     "auth_secret": {"name": "dragonfly-auth", "path": "infra/dragonfly", "property": "password"},
+    "plaintext_reason": "a test",
     "clients": {"this": ["harbor"], "apps": ["gitlab-system"]},
     "global_service": {"name": "dragonfly-global", "exported_from": "infra"},
 }
@@ -62,8 +63,9 @@ WORLD_SNAPSHOT = bucket_snapshot(**WORLD)
 def args(
     name: str = "dragonfly", *, platform: dict[str, Any] | None = None, version: str = "1.6.1", **settings: Any
 ) -> DragonflyClusterArgs:
-    """A cache; keyword arguments replace its settings, `None` removes one."""
-    given = {key: value for key, value in {**CACHE, **settings}.items() if value is not None}
+    """A cache; keyword arguments replace its settings, `None` removes one. With TLS it needs no reason."""
+    plain = {"plaintext_reason": None} if settings.get("tls") else {}
+    given = {key: value for key, value in {**CACHE, **plain, **settings}.items() if value is not None}
     operator = DragonflyOperator.model_construct(namespace="dragonfly-operator-system", version=version, replicas=2)
     return DragonflyClusterArgs(
         name=name,

@@ -52,6 +52,7 @@ cache = DragonflyClusterSettings.model_validate(
         "resources": SIZES,
         "maxmemory_bytes": 2**30,
         "auth_secret": {"name": "cache-auth", "path": "shop/cache", "property": "password"},
+        "plaintext_reason": "a test",
         "clients": {"this": ["shop"]},
         "latency": {"namespace": "shop"},
     }

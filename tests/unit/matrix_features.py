@@ -161,15 +161,16 @@ DRAGONFLY: Final[Features] = {
     "tls": {
         "off": {},
         "fetched": {
+            f"{_CACHE}.plaintext_reason": GONE,
             f"{_CACHE}.tls": {
                 "secret": "cache-tls",
                 "path": "here/tls",
                 "certificate_property": "cert",
                 "private_key_property": "key",
                 "ca": {"path": "here/tls-ca", "property": "cert"},
-            }
+            },
         },
-        "existing": {f"{_CACHE}.tls": {"secret": "cache-tls"}},
+        "existing": {f"{_CACHE}.plaintext_reason": GONE, f"{_CACHE}.tls": {"secret": "cache-tls"}},
     },
     "client certificates": {
         "none": {},

@@ -108,6 +108,14 @@ def test_break_glass_opens_exactly_the_superusers_door_and_is_seen() -> None:
     assert secrets.other_secrets(made)["break-glass"]["spec"]["data"][0]["remoteRef"]["key"] == "db/superuser"
 
 
+def test_a_single_instance_says_why_and_several_say_nothing() -> None:
+    assert annotations.SINGLE_INSTANCE not in manifests.cluster(args())["metadata"]["annotations"]
+    alone = args(*ALONE)
+    assert alone.settings.single_instance_reason
+    shown = manifests.cluster(alone)["metadata"]["annotations"]
+    assert shown[annotations.SINGLE_INSTANCE] == alone.settings.single_instance_reason
+
+
 def test_each_role_enters_its_own_database_over_tls_and_nobody_anything_else() -> None:
     assert spec(args())["postgresql"]["pg_hba"] == [
         "hostssl shop shop all scram-sha-256",

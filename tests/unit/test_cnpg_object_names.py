@@ -10,8 +10,9 @@ import pytest
 from stack_objects import objects
 from stack_samples import changed, refusal
 
-from seawall.components.cnpg.object_names import LONGEST_POOLER, made_names
+from seawall.components.cnpg.object_names import made_names
 from seawall.components.settings import load
+from seawall.operators.cnpg.names import LONGEST_POOLER
 
 KINDS = {
     "DatabaseRole": "Database",

@@ -8,7 +8,7 @@ import pytest
 from cnpg_samples import AWS_TARGET
 from consumer_samples import args, consuming
 from schemas import validate
-from stack_samples import changed
+from stack_samples import GONE, changed
 
 from seawall.components.cnpg import pooler
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
@@ -20,6 +20,7 @@ from seawall.components.kubernetes.network import client_pods
 from seawall.components.probes.latency import pod_labels as probe_labels
 from seawall.components.settings import load
 from seawall.errors import UserError
+from seawall.operators import annotations
 from seawall.operators.cnpg import pooler_labels
 from seawall.operators.cnpg import projection as cnpg_projection
 from seawall.operators.dragonfly import pod_labels
@@ -68,10 +69,10 @@ def test_a_stub_adds_nothing_of_its_own_to_the_mesh() -> None:
     stubs = [it for key, it in manifests.services(args()).items() if key.startswith("service-")]
     assert len(stubs) == 4
     for stub in stubs:
-        assert stub["metadata"]["annotations"] == {
-            "service.cilium.io/global": "true",
-            "service.cilium.io/shared": "false",
-        }
+        given = dict(stub["metadata"]["annotations"])
+        imported = given.pop(annotations.IMPORTS, None)
+        assert given == {"service.cilium.io/global": "true", "service.cilium.io/shared": "false"}
+        assert (imported is not None) is ("dragonfly" in stub["metadata"]["name"]), "only a Dragonfly says which it is"
         assert "selector" not in stub["spec"]
         assert stub["spec"]["type"] == "ClusterIP"
 
@@ -209,7 +210,9 @@ def test_secrets_are_references_into_the_producers_entries() -> None:
 
 def test_a_cache_with_tls_sends_its_authority_along(tmp_path: Path) -> None:
     tls = {"secret": "server", "ca": {"path": "cache/ca", "property": "root.pem"}}
-    made = manifests.secrets(args(consuming(tmp_path, ((f"{CACHE}.tls", tls),))))["gitlab-system"]
+    made = manifests.secrets(args(consuming(tmp_path, ((f"{CACHE}.tls", tls), (f"{CACHE}.plaintext_reason", GONE)))))[
+        "gitlab-system"
+    ]
     [data] = made["dragonfly-server-ca"]["spec"]["data"]
     assert data == {"secretKey": "ca.crt", "remoteRef": {"key": "cache/ca", "property": "root.pem"}}
 
@@ -257,7 +260,9 @@ def test_without_a_probe_nothing_is_measured(tmp_path: Path) -> None:
 
 def test_the_probe_verifies_a_server_with_tls(tmp_path: Path) -> None:
     tls = {"secret": "server", "ca": {"path": "cache/ca"}}
-    made = latency.probes(args(consuming(tmp_path, ((f"{CACHE}.tls", tls),))))["dragonfly"]
+    made = latency.probes(args(consuming(tmp_path, ((f"{CACHE}.tls", tls), (f"{CACHE}.plaintext_reason", GONE)))))[
+        "dragonfly"
+    ]
     [data] = made["ca"]["spec"]["data"]
     assert data["remoteRef"] == {"key": "cache/ca", "property": "ca.crt"}
 

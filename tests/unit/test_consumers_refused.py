@@ -68,7 +68,7 @@ def test_a_producer_that_declares_nobody_here_is_refused(tmp_path: Path) -> None
 
 def test_the_probe_is_refused_where_client_certificates_are_asked_for(tmp_path: Path) -> None:
     tls = {"secret": "server", "ca": {"path": "a/ca"}, "client_ca": {"secret": "clients", "path": "a/clients"}}
-    error = refused(tmp_path, ((f"{CACHE}.tls", tls), (f"{CACHE}.latency", None)))
+    error = refused(tmp_path, ((f"{CACHE}.tls", tls), (f"{CACHE}.plaintext_reason", GONE), (f"{CACHE}.latency", None)))
     assert found(error, "consumers.latency.instances", "must leave dragonfly out", "DFLY-PERF-001"), str(error)
 
 

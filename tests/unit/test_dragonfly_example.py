@@ -12,6 +12,7 @@ from seawall.components.dragonfly.example import PATH, gitlab_example, render_ex
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.policy.estate.building import build
 from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.judging import judge
 from seawall.policy.rules import load
 
@@ -59,9 +60,9 @@ def test_the_pack_finds_nothing_through_the_folders_door() -> None:
 
 def test_the_pack_judges_it_by_every_rule_about_dragonfly() -> None:
     estate = build(read_text(FILE.read_text(), PATH).objects)
-    rules = [rule for rule in load() if rule.id.startswith("DFLY-")]
-    assert rules
-    assert all(any(estate.of(kind) for kind in rule.kinds) for rule in rules)
+    judging = {rule.id for rule in load() if any(estate.of(kind) for kind in rule.kinds)}
+    about_it = {rule.id for rule in load() if DRAGONFLY in rule.kinds}
+    assert {"DFLY-SEC-001", "DFLY-OPS-001", "DFLY-TECH-001"} <= about_it <= judging
 
 
 def test_nothing_in_it_is_only_for_the_engine() -> None:

@@ -13,10 +13,11 @@ from seawall.components.settings import load
 from seawall.operators.dragonfly import ADMIN_PORT, CLIENT_PORT
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.kinds import DRAGONFLY
-from seawall.policy.estate.model import ContainerPort, Estate, Origin, PodSet
+from seawall.policy.estate.model import Estate, Origin, PodSet
 from seawall.policy.findings import Finding
 from seawall.policy.judging import judge
-from seawall.policy.reachability.admissions import ingress
+from seawall.policy.reachability.expectations import endpoint
+from seawall.policy.reachability.matrix import matrix
 
 CACHE, QUEUE = "dragonfly.clusters.dragonfly", "dragonfly.clusters.dragonfly-queue"
 CLUSTER, NAMESPACE = "k8s:io.cilium.k8s.policy.cluster", "k8s:io.kubernetes.pod.namespace"
@@ -57,20 +58,8 @@ def pods(of: Estate, name: str) -> PodSet:
 
 def opens(of: Estate, source: str, target: str, port: int) -> bool:
     """Whether pods of one instance are admitted to a port of another's."""
-    from_pods, to_pods = pods(of, source), pods(of, target)
-    decided = ingress(to_pods, of)
-    if not decided.isolating:
-        return True
-    return any(
-        peer.everyone
-        or (
-            (peer.namespaces is None or from_pods.namespace in peer.namespaces)
-            and peer.pods.may_match(from_pods.labels, from_pods.later)
-        )
-        for admission in decided.admissions
-        if admission.admits(ContainerPort(port, "TCP", None))
-        for peer in admission.peers
-    )
+    [dragonfly] = [thing for thing in of.of(DRAGONFLY) if thing.name == target]
+    return matrix(dragonfly, of).into(endpoint(pods(of, source), None), port).open is not False
 
 
 @pytest.mark.parametrize("port", [CLIENT_PORT, ADMIN_PORT])

@@ -8,6 +8,7 @@ from stack_samples import changed, refusal
 
 from seawall.components.dragonfly import latency, manifests
 from seawall.components.settings import load
+from seawall.operators import annotations
 
 CACHE, QUEUE = "dragonfly.clusters.dragonfly", "dragonfly.clusters.dragonfly-queue"
 DIGEST = "sha256:" + "0" * 64
@@ -167,3 +168,21 @@ def test_only_a_local_client_can_measure() -> None:
 def test_the_probe_has_no_certificate_of_its_own() -> None:
     [problem] = problems(latency={"namespace": "harbor"}, tls={**TLS, "client_ca": CLIENT_CA})
     assert problem.startswith("latency: must be absent with `tls.client_ca`")
+
+
+def test_the_resource_says_its_purpose_and_why_its_clients_go_without_tls() -> None:
+    plain = manifests.dragonfly(args(plaintext_reason="not ready"))["metadata"]["annotations"]
+    assert (plain[annotations.PURPOSE], plain[annotations.PLAINTEXT]) == ("cache", "not ready")
+    encrypted = manifests.dragonfly(args(purpose="queue", tls=TLS))["metadata"]["annotations"]
+    assert encrypted[annotations.PURPOSE] == "queue"
+    assert annotations.PLAINTEXT not in encrypted
+
+
+@pytest.mark.parametrize(("tls", "reason", "message"), [(None, None, "is missing"), (TLS, "x", "is read only without")])
+def test_plaintext_has_its_reason_and_nothing_else_has(
+    tls: dict[str, Any] | None, reason: str | None, message: str
+) -> None:
+    [problem] = problems(tls=tls, plaintext_reason=reason)
+    assert problem.startswith("plaintext_reason")
+    assert message in problem
+    assert problem.endswith("[DFLY-SEC-002]")

@@ -1,18 +1,29 @@
-"""What the operators make of a resource, held against what the real one made where that was recorded."""
+"""What the Dragonfly operator makes of a resource, held against what the real one made.
 
+`tests/data/dragonfly-operator-1.6.1.yaml` is a digest of the record of the real operator: its objects without what
+`dragonfly_table.py` leaves out. Where the whole record is beside the checkout, the digest is held against it.
+"""
+
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dragonfly_table import NOT_COMPARED, NOT_PROJECTED
+from fidelity_walk import Comparison, Key, Manifest, pruned
 
-from seawall.operators import cnpg
-from seawall.operators.cnpg.projection import MAX_INSTANCES, project_cluster, project_pooler
 from seawall.operators.dragonfly import projection
 from seawall.operators.reading import UnprojectableError
 from seawall.operators.versions import dragonfly_behaviour
 
 OBSERVED = Path(__file__).resolve().parents[3] / "shared" / "observed" / "dragonfly-operator-1.6.1"
+DIGEST = Path(__file__).resolve().parents[1] / "data" / "dragonfly-operator-1.6.1.yaml"
+CASES = ("plain", "hardened", "single")
+
+recorded = pytest.mark.skipif(
+    not OBSERVED.is_dir(), reason="the record of the real operator is not beside this checkout"
+)
 
 
 def project(resource: dict[str, Any], version: str = "1.6.1") -> dict[str, dict[str, Any]]:
@@ -25,36 +36,82 @@ def dragonfly(**spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": "cache", "namespace": "data"}, "spec": {"replicas": 3, **spec}}
 
 
-def differences(expected: Any, real: Any, path: str = "") -> list[str]:
-    """Where `expected` says something else than `real`; what only the real object has is the API server's."""
-    if isinstance(expected, dict) and isinstance(real, dict):
-        return [d for key, value in expected.items() for d in differences(value, real.get(key), f"{path}.{key}")]
-    if isinstance(expected, list) and isinstance(real, list) and len(expected) == len(real):
-        return [d for i, value in enumerate(expected) for d in differences(value, real[i], f"{path}[{i}]")]
-    return (
-        [] if expected == real or (expected in ({}, None) and real in ({}, None)) else [f"{path}: {expected} ≠ {real}"]
-    )
+def keyed(manifests: list[Manifest]) -> dict[Key, Manifest]:
+    return {(it["kind"], it["metadata"]["name"]): it for it in manifests}
 
 
-@pytest.mark.skipif(not OBSERVED.is_dir(), reason="the record of the real operator is not beside this checkout")
-@pytest.mark.parametrize("case", ["plain", "hardened", "single"])
-def test_against_the_real_dragonfly_operator(case: str) -> None:
+@cache
+def record(case: str) -> tuple[Manifest, list[Manifest]]:
+    """The resource, and everything that the real operator and Kubernetes made of it."""
     documents = list(yaml.safe_load_all((OBSERVED / f"{case}.yaml").read_text()))
-    resource = next(document for document in documents if document["kind"] == "Dragonfly")
-    real = {d["kind"]: d for d in documents if d["kind"] not in ("Dragonfly", "Pod", "PersistentVolumeClaim")}
-    projected = project(resource)
-    assert set(projected) == set(real), "exactly the objects that the operator made"
-    for kind, made in projected.items():
-        assert differences(made, real[kind]) == []
-    for kind in ("PodDisruptionBudget", "NetworkPolicy"):
-        if kind in real:
-            assert projected[kind]["spec"] == real[kind]["spec"], "these decide safety: equal, not only contained"
-    template = projected["StatefulSet"]["spec"]["template"]
-    pods = [document for document in documents if document["kind"] == "Pod"]
+    return documents[0], documents[1:]
+
+
+def compare(given: dict[str, tuple[Manifest, list[Manifest]]]) -> Comparison:
+    told = Comparison(NOT_COMPARED, NOT_PROJECTED)
+    for case, (resource, real) in given.items():
+        told.objects(case, keyed(real), keyed(list(project(resource).values())))
+    return told
+
+
+def digest() -> dict[str, tuple[Manifest, list[Manifest]]]:
+    documents = yaml.safe_load_all(DIGEST.read_text(encoding="utf-8"))
+    return {it["case"]: (it["resource"], it["made"]) for it in documents}
+
+
+def test_against_the_digest_of_the_real_operators_objects() -> None:
+    told = compare(digest())
+    assert told.differences == []
+    assert {"spec.minAvailable", "spec.selector.matchLabels.app"} <= told.compared["PodDisruptionBudget"]
+    assert {"spec.ingress[].ports[].port", "spec.ingress[].from[].podSelector.matchLabels.app"} <= told.compared[
+        "NetworkPolicy"
+    ]
+    assert {
+        "spec.template.spec.containers[].args[]",
+        "spec.template.spec.containers[].securityContext.readOnlyRootFilesystem",
+        "spec.template.spec.securityContext.fsGroup",
+    } <= told.compared["StatefulSet"]
+
+
+@recorded
+def test_against_the_whole_record() -> None:
+    told = compare({case: record(case) for case in CASES})
+    assert told.differences == []
+    assert told.unused() == []
+
+
+@recorded
+def test_the_digest_is_the_records() -> None:
+    skipped = {"Pod", "PersistentVolumeClaim"}
+    for case, (resource, made) in digest().items():
+        original, real = record(case)
+        assert resource == original
+        assert made == [pruned(it, NOT_COMPARED) for it in real if it["kind"] not in skipped]
+    assert set(digest()) == set(CASES)
+
+
+@recorded
+@pytest.mark.parametrize("case", CASES)
+def test_the_pods_are_as_their_template(case: str) -> None:
+    resource, real = record(case)
+    template = project(resource)["StatefulSet"]["spec"]["template"]
+    pods = [it for it in real if it["kind"] == "Pod"]
+    assert pods
     for pod in pods:
         assert template["metadata"]["labels"].items() <= pod["metadata"]["labels"].items()
         made, ran = template["spec"]["containers"][0], pod["spec"]["containers"][0]
         assert (made["args"], made["env"], made["ports"]) == (ran["args"], ran["env"], ran["ports"])
+
+
+def test_a_planted_difference_is_found() -> None:
+    given = digest()
+    resource, made = given["hardened"]
+    stateful = next(it for it in made if it["kind"] == "StatefulSet")
+    stateful["spec"]["template"]["spec"]["containers"][0]["args"][0] = "--planted"
+    made.append({"kind": "Secret", "metadata": {"name": "planted"}})
+    told = "\n".join(compare({"hardened": (resource, made)}).differences)
+    assert "spec.template.spec.containers[].args[]: real '--planted'" in told
+    assert "Secret planted is made and not projected" in told
 
 
 def test_by_version() -> None:
@@ -71,12 +128,6 @@ def test_an_old_operator_does_not_read_the_field() -> None:
     assert "NetworkPolicy" not in project(dragonfly(networkPolicyEnabled=True), "1.4.0")
 
 
-def test_users_labels_do_not_replace_the_operators() -> None:
-    labels = project(dragonfly(podMetadata={"labels": {"app": "mine", "team": "a"}}))["StatefulSet"]
-    assert labels["spec"]["template"]["metadata"]["labels"]["app"] == "cache"
-    assert labels["spec"]["template"]["metadata"]["labels"]["team"] == "a"
-
-
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
@@ -84,7 +135,6 @@ def test_users_labels_do_not_replace_the_operators() -> None:
         ({"replicas": True}, ("spec", "replicas")),
         ({"pdb": 3}, ("spec", "pdb")),
         ({"networkPolicyEnabled": "no"}, ("spec", "networkPolicyEnabled")),
-        ({"args": "--x"}, ("spec", "args")),
         ({"serviceSpec": {"name": 3}}, ("spec", "serviceSpec", "name")),
         ({"podMetadata": {"labels": 3}}, ("spec", "podMetadata", "labels")),
     ],
@@ -95,102 +145,146 @@ def test_what_cannot_be_projected_names_the_field(spec: dict[str, Any], path: tu
     assert problem.value.path == path
 
 
-def cluster(**spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": "pg", "namespace": "databases"}, "spec": {"instances": 3, **spec}}
+def pod_spec(version: str = "1.6.1", **spec: Any) -> Manifest:
+    made: Manifest = project(dragonfly(**spec), version)["StatefulSet"]["spec"]["template"]["spec"]
+    return made
 
 
-def test_cluster() -> None:
-    made = project_cluster(cluster(topologySpreadConstraints=[{"maxSkew": 1}]))
-    names = [(thing["kind"], thing["metadata"]["name"]) for thing in made]
-    assert names == [
-        *(("Pod", f"pg-{serial}") for serial in (1, 2, 3)),
-        *(("Service", f"pg-{access}") for access in ("rw", "ro", "r")),
-        ("PodDisruptionBudget", "pg-primary"),
-        ("PodDisruptionBudget", "pg"),
+EVERYTHING = {
+    "args": ["--maxmemory=1gb"],
+    "memcachedPort": 11211,
+    "aclFromSecret": {"name": "acl", "key": "users"},
+    "tiering": {"persistentVolumeClaimSpec": {"accessModes": ["ReadWriteOnce"]}},
+    "snapshot": {"cron": "0 * * * *", "existingPersistentVolumeClaimName": "claim"},
+    "tlsSecretRef": {"name": "tls"},
+    "authentication": {
+        "passwordFromSecret": {"name": "auth", "key": "password"},
+        "clientCaCertSecret": {"name": "clients", "key": "ca"},
+    },
+    "customLivenessProbeConfigMap": {"name": "mine"},
+}
+
+
+def test_the_order_of_arguments() -> None:
+    assert pod_spec(**EVERYTHING)["containers"][0]["args"] == [
+        "--alsologtostderr",
+        "--break_replication_on_master_restart=true",
+        "--primary_port_http_enabled=false",
+        "--admin_port=9999",
+        "--admin_nopass",
+        "--maxmemory=1gb",
+        "--memcached_port=11211",
+        "--aclfile=/var/lib/dragonfly/dragonfly.acl",
+        "--tiered_prefix=/dragonfly/tiering/vol",
+        "--dir=/dragonfly/snapshots",
+        "--snapshot_cron=0 * * * *",
+        "--no_tls_on_admin_port",
+        "--tls",
+        "--tls_cert_file=/etc/dragonfly-tls/tls.crt",
+        "--tls_key_file=/etc/dragonfly-tls/tls.key",
+        "--tls_ca_cert_file=/etc/dragonfly/tls/ca.crt",
     ]
-    pod = made[0]
-    assert cnpg.instance_labels("pg").items() <= pod["metadata"]["labels"].items()
-    assert cnpg.INSTANCE_ROLE_LABEL not in pod["metadata"]["labels"], "a new instance has no role"
-    assert pod["spec"]["topologySpreadConstraints"] == [{"maxSkew": 1}]
-    primary, replicas = made[-2:]
-    assert primary["spec"]["minAvailable"] == 1
-    assert replicas["spec"]["minAvailable"] == 1
-    assert replicas["spec"]["selector"]["matchLabels"] == {"cnpg.io/cluster": "pg", "cnpg.io/instanceRole": "replica"}
+    assert "--break_replication_on_master_restart=true" not in pod_spec("1.2.1")["containers"][0]["args"]
 
 
-def test_cluster_without_budgets_or_services() -> None:
-    made = project_cluster(
-        cluster(enablePDB=False, managed={"services": {"disabledDefaultServices": ["ro", "r"]}}, instances=1)
+def test_volumes_and_where_they_are_mounted() -> None:
+    spec = pod_spec(**EVERYTHING)
+    held = {it["name"]: it for it in spec["volumes"]}
+    assert held["dragonfly-acl"]["secret"] == {
+        "secretName": "acl",
+        "items": [{"key": "users", "path": "dragonfly.acl"}],
+    }
+    assert held["df"]["persistentVolumeClaim"] == {"claimName": "claim"}
+    assert held["dragonfly-tls"]["secret"] == {"secretName": "tls"}
+    assert held["client-ca-cert"]["secret"]["secretName"] == "clients"
+    assert held["liveness-probe"]["configMap"] == {"name": "mine"}
+    assert held["startup-probe"]["configMap"] == {"name": "cache-startup-probe"}
+    mounts = {it["name"]: it["mountPath"] for it in spec["containers"][0]["volumeMounts"]}
+    assert mounts.keys() == held.keys() | {"tiering"}
+    assert mounts["dragonfly-tls"] == "/etc/dragonfly-tls"
+    claims = project(dragonfly(**EVERYTHING))["StatefulSet"]["spec"]["volumeClaimTemplates"]
+    assert [it["metadata"]["name"] for it in claims] == ["tiering"]
+
+
+def test_scripts_of_probes_that_nobody_gave() -> None:
+    behaviour = dragonfly_behaviour("1.6.1")
+    assert behaviour is not None
+    made = projection.project(dragonfly(**EVERYTHING), behaviour, operator_version="1.6.1")
+    scripts = {it["metadata"]["name"]: set(it["data"]) for it in made if it["kind"] == "ConfigMap"}
+    assert scripts == {
+        "cache-readiness-probe": {"readiness-check.sh"},
+        "cache-startup-probe": {"startup-check.sh"},
+    }
+    assert "ConfigMap" in project(dragonfly(**EVERYTHING), "1.6.0")
+    assert "ConfigMap" not in project(dragonfly(**EVERYTHING), "1.5.0")
+
+
+def test_a_container_of_the_operators_name_replaces_it() -> None:
+    spec = pod_spec(
+        additionalContainers=[{"name": "exporter"}, {"name": "dragonfly", "image": "mine"}],
+        additionalVolumes=[{"name": "own"}],
     )
-    assert [thing["metadata"]["name"] for thing in made] == ["pg-1", "pg-rw"]
-
-
-@pytest.mark.parametrize("instances", [0, MAX_INSTANCES + 1, 10**12])
-def test_an_absurd_number_of_instances_is_not_projected(instances: int) -> None:
-    with pytest.raises(UnprojectableError):
-        project_cluster(cluster(instances=instances))
-
-
-def test_pooler() -> None:
-    pooler = {
-        "metadata": {"name": "pool", "namespace": "databases"},
-        "spec": {
-            "cluster": {"name": "pg"},
-            "instances": 3,
-            "deploymentStrategy": {"rollingUpdate": {"maxSurge": 0}},
-            "template": {
-                "metadata": {"labels": {"team": "a"}},
-                "spec": {
-                    "affinity": {"podAntiAffinity": {}},
-                    "containers": [{"name": "pgbouncer", "resources": {"limits": {"cpu": "1"}}}],
-                },
-            },
-        },
-    }
-    deployment, service = project_pooler(pooler)
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    assert {
-        **cnpg.pooler_labels("pool"),
-        "cnpg.io/cluster": "pg",
-        "cnpg.io/podRole": "pooler",
-    }.items() <= labels.items()
-    assert labels["team"] == "a"
-    spec = deployment["spec"]["template"]["spec"]
-    assert spec["affinity"] == {"podAntiAffinity": {}}
-    assert spec["containers"][0]["resources"] == {"limits": {"cpu": "1"}}
-    assert [port["containerPort"] for port in spec["containers"][0]["ports"]] == [5432, 9127]
-    assert deployment["spec"]["replicas"] == 3
-    assert service["spec"]["selector"] == {"cnpg.io/poolerName": "pool"}
-    assert service["spec"]["type"] == "ClusterIP"
-    assert [port["port"] for port in service["spec"]["ports"]] == [5432]
-    assert service["metadata"]["name"] == "pool"
-
-
-def test_the_service_of_a_pooler_follows_its_template() -> None:
-    template = {
-        "metadata": {"labels": {"team": "a", "cnpg.io/podRole": "x"}, "annotations": {"a": "b"}},
-        "spec": {"type": "LoadBalancer", "selector": {"app": "x"}, "ports": [{"name": "pg", "port": 5432}]},
-    }
-    _, service = project_pooler({"metadata": {"name": "pool"}, "spec": {"serviceTemplate": template}})
-    assert service["metadata"]["labels"]["team"] == "a"
-    assert service["metadata"]["labels"]["cnpg.io/podRole"] == "pooler"
-    assert service["metadata"]["annotations"] == {"a": "b"}
-    assert service["spec"] == {
-        "type": "LoadBalancer",
-        "selector": {"cnpg.io/poolerName": "pool"},
-        "ports": [{"name": "pg", "port": 5432}],
-    }
+    assert spec["containers"] == [{"name": "exporter"}, {"name": "dragonfly", "image": "mine"}]
+    assert spec["volumes"] == [{"name": "own"}]
+    assert [it["name"] for it in pod_spec(additionalContainers=[{"name": "a"}])["containers"]] == ["a", "dragonfly"]
+    assert [it["name"] for it in pod_spec("1.1.11", additionalContainers=[{"name": "a"}])["containers"]] == [
+        "dragonfly"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("spec", "path"),
+    ("version", "labels"),
+    [("1.4.0", ("cache", "a")), ("1.5.0", ("mine", "a")), ("1.6.1", ("cache", "a"))],
+)
+def test_labels_that_collide_with_the_operators(version: str, labels: tuple[str, str]) -> None:
+    made = project(dragonfly(labels={"app": "mine", "team": "a"}), version)["StatefulSet"]["spec"]
+    found = made["template"]["metadata"]["labels"]
+    assert (found["app"], found["team"]) == labels
+    assert made["selector"]["matchLabels"]["app"] == "cache"
+
+
+def test_the_metadata_of_owned_objects() -> None:
+    given = {"labels": {"team": "a"}, "annotations": {"note": "b"}}
+    for made in project(dragonfly(ownedObjectsMetadata=given)).values():
+        assert made["metadata"]["labels"]["team"] == "a"
+        assert made["metadata"]["annotations"] == {"note": "b"}
+        assert made["metadata"]["labels"]["app.kubernetes.io/version"] == "v1.39.0"
+
+
+@pytest.mark.parametrize(
+    ("spec", "context"),
     [
-        ({"template": 3}, ("spec", "template")),
-        ({"template": {"spec": {"containers": "x"}}}, ("spec", "template", "spec", "containers")),
-        ({"serviceTemplate": {"spec": {"type": 3}}}, ("spec", "serviceTemplate", "spec", "type")),
+        ({}, {"fsGroup": 999}),
+        ({"skipFSGroup": True}, None),
+        ({"podSecurityContext": {"runAsUser": 999}}, {"runAsUser": 999}),
+        ({"podSecurityContext": {}}, {}),
     ],
 )
-def test_what_cannot_be_projected_of_a_pooler_names_the_field(spec: dict[str, Any], path: tuple[str, ...]) -> None:
-    with pytest.raises(UnprojectableError) as problem:
-        project_pooler({"metadata": {"name": "pool"}, "spec": spec})
-    assert problem.value.path == path
+def test_the_pods_security_context(spec: Manifest, context: Any) -> None:
+    assert pod_spec(**spec).get("securityContext") == context
+
+
+@pytest.mark.parametrize(("version", "image"), [("1.6.1", "v1.39.0"), ("1.4.0", "v1.36.0"), ("1.1.3", None)])
+def test_the_image_when_none_is_given(version: str, image: str | None) -> None:
+    found = pod_spec(version)["containers"][0]["image"]
+    assert found == (f"docker.dragonflydb.io/dragonflydb/dragonfly:{image}" if image else None)
+
+
+@pytest.mark.parametrize("field", ["args", "env", "affinity", "resources", "podSecurityContext", "initContainers"])
+def test_what_is_only_passed_on_ends_no_projection(field: str) -> None:
+    odd = object()
+    spec = pod_spec(**{field: odd})
+    found = {**spec, "podSecurityContext": spec.get("securityContext"), **spec["containers"][0]}
+    assert found[field] is odd
+
+
+def test_the_service() -> None:
+    given = {"type": "NodePort", "nodePort": 30379, "labels": {"a": "b"}, "annotations": {"c": "d"}}
+    service = project(dragonfly(serviceSpec=given, memcachedPort=11211))["Service"]
+    assert service["spec"]["type"] == "NodePort"
+    assert [(it["name"], it["port"], it.get("nodePort")) for it in service["spec"]["ports"]] == [
+        ("redis", 6379, 30379),
+        ("memcached", 11211, None),
+    ]
+    assert service["metadata"]["labels"]["a"] == "b"
+    assert service["metadata"]["annotations"] == {"c": "d"}

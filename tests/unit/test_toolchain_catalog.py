@@ -43,6 +43,16 @@ def test_the_package_is_a_tool_of_go_mod_or_a_main_of_ours(tool: catalog.Tool) -
         assert tool.package in tools
 
 
+def test_a_program_for_tests_has_a_folder_of_its_own_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = catalog.tool("cilium-oracle")
+    assert tool.name not in catalog.FOR_USE
+    assert set(catalog.NAMES) - set(catalog.FOR_USE) == {it.name for it in catalog.TOOLS if it.for_tests}
+    before = tool.edition
+    assert before.startswith("v1.18.0-")
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"another source")
+    assert tool.edition != before
+
+
 def test_every_go_module_of_ours_is_in_the_catalogue() -> None:
     folders = {path.parent.name for path in layout.go_module(".").glob("*/go.mod")}
     assert folders == {entry.folder for entry in EVERY}

@@ -50,7 +50,7 @@ def test_get_prints_one_path_per_tool(world: World) -> None:
         f"kwok: {world.executable('kwok', 'v0.8.0')}",
     ]
     world.module("cnpg-manager", "Port:    port,")
-    assert len(run("get").splitlines()) == len(catalog.NAMES)
+    assert len(run("get").splitlines()) == len(catalog.FOR_USE)
 
 
 @pytest.mark.parametrize(("value", "downloads"), [("1", True), ("0", False), ("", False)])

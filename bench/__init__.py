@@ -1,0 +1,1 @@
+"""Measurements: what is measured, and the input that it is measured on."""

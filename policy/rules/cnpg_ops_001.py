@@ -1,0 +1,77 @@
+"""CNPG-OPS-001: databases in the namespace of their operator."""
+
+from collections.abc import Iterator
+
+from seawall.operators import cnpg
+from seawall.operators.versions import CNPG_OPERATOR_IMAGE
+from seawall.policy.estate.kinds import (
+    CLUSTER,
+    DATABASE,
+    DATABASE_ROLE,
+    DEPLOYMENT,
+    OBJECT_STORE,
+    POOLER,
+    SCHEDULED_BACKUP,
+)
+from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.values import CannotEvaluateError
+from seawall.policy.findings import Rule, Violation
+
+_PATH = ("metadata", "namespace")
+
+
+def check(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """An object of the data plane in the operator's namespace. What belongs to a Cluster is told with the Cluster."""
+    if subject.group_kind == CLUSTER:
+        operator = estate.operator_of(subject)
+        spaces = {operator.namespace: operator.known_from}
+    elif _cluster_is_here(subject, estate):
+        return
+    else:
+        spaces = estate.memo(_namespaces)
+    if subject.namespace in spaces:
+        known = spaces[subject.namespace]
+        why = "the default of its chart" if known == "assumed" else known
+        yield Violation(
+            f"it is in {subject.namespace}, the namespace of its operator ({why}): whoever may write a Cluster or a "
+            "Pooler here is a superuser of it, and gets at the operator, its service account and certificates as well",
+            "Move it to a namespace of its own, as databases: a new Cluster from a backup, and the clients after it.",
+            _PATH,
+        )
+
+
+def _cluster_is_here(subject: KubeObject, estate: Estate) -> bool:
+    """Whether it goes with a Cluster that is told itself. An ObjectStore names none: it goes with any of its place."""
+    if subject.group_kind == OBJECT_STORE:
+        return bool(estate.of(CLUSTER, subject.namespace))
+    name = subject.at("spec", "cluster", "name").text()
+    return bool(name) and estate.find(CLUSTER, subject.namespace, str(name)) is not None
+
+
+def _namespaces(estate: Estate) -> dict[str, str]:
+    """The namespaces of the operators that are seen, with what shows them; the chart's default when none is."""
+    found: dict[str, str] = {}
+    for deployment in estate.of(DEPLOYMENT):
+        try:
+            containers = deployment.at("spec", "template", "spec", "containers").items()
+            images = [container.at("image").text() or "" for container in containers]
+        except CannotEvaluateError:
+            continue  # no verdict hangs on a Deployment that cannot be read: it is not known to be the operator
+        if any(image.partition("@")[0].rpartition(":")[0] == CNPG_OPERATOR_IMAGE for image in images):
+            found[deployment.namespace] = f"image of {deployment.title}"
+    return found or {cnpg.OPERATOR_NAMESPACE: "assumed"}
+
+
+RULE = Rule(
+    id="CNPG-OPS-001",
+    risks=("CNPG-OPS-001",),
+    title="Databases are not in their operator's namespace",
+    score=4,
+    why=(
+        "Rights, quotas, policies and Pod Security are given by namespace. Whoever may write a Cluster or a Pooler is "
+        "a superuser of it; in the operator's namespace he also gets at the operator, and so at every database it runs."
+    ),
+    mend="Give the databases a namespace of their own.",
+    kinds=(CLUSTER, POOLER, DATABASE, DATABASE_ROLE, SCHEDULED_BACKUP, OBJECT_STORE),
+    together=(check,),
+)

@@ -1,0 +1,199 @@
+"""CNPG-OPS-002: a restore that endangers what it is restored from, and a drill that may do more than restore."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from seawall.operators.annotations import RESTORES
+from seawall.policy.backup_job_checks import common, job_of
+from seawall.policy.estate.archives import Archive, archives_of, recovery_source, source_of
+from seawall.policy.estate.backup_jobs import Purpose
+from seawall.policy.estate.blame import blaming
+from seawall.policy.estate.credentials import remote_keys
+from seawall.policy.estate.kinds import CLUSTER, CRON_JOB
+from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.rights import BUILT_IN, Grant, grants
+from seawall.policy.estate.uploads import role_of
+from seawall.policy.estate.values import View
+from seawall.policy.findings import Rule, Violation
+
+RARELY = timedelta(days=32)
+"""A drill that comes less often than every month proves last season's backups."""
+_CHANGES = frozenset({"*", "create", "delete", "deletecollection", "patch", "update"})
+_BEYOND_ROLES = frozenset({"bind", "escalate", "impersonate"})
+_EMPTY_CHECK = "cnpg.io/skipEmptyWalArchiveCheck"
+
+
+def _is_cluster(thing: KubeObject) -> bool:
+    return thing.group_kind == CLUSTER
+
+
+def overwrites(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A restored cluster that archives into the archive that it came from."""
+    source = source_of(thing, estate) if _is_cluster(thing) else None
+    if source is None:
+        return
+    for archive in archives_of(thing, estate):
+        if archive.place == source.place:
+            skips = thing.annotation(_EMPTY_CHECK) == "enabled"
+            unless = f", and the annotation {_EMPTY_CHECK} switches off the check that would stop it" if skips else ""
+            yield Violation(
+                f"it is restored from {source.place.text} and archives to the same: its WAL files have the names of "
+                f"the source's, which cannot be restored after that{unless}",
+                "Give its plugin entry another serverName; a drill has no spec.plugins at all.",
+                archive.path,
+            )
+
+
+def drill(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A Cluster that is there for a drill, and is more than that."""
+    declared = thing.annotation(RESTORES) if _is_cluster(thing) else None
+    if declared is None:
+        return
+    namespace, _, name = declared.partition("/")
+    if thing.namespace == namespace:
+        yield Violation(
+            f"it is a drill of {declared} in the same namespace: whoever cleans up after it has the rights to delete "
+            "the real one",
+            "Restore into a namespace of its own.",
+            ("metadata", "namespace"),
+        )
+    for archive in archives_of(thing, estate):
+        yield Violation(
+            f"it is a drill and archives to {archive.place.text}: a drill reads, and writes nothing",
+            "Remove spec.plugins and spec.backup from it.",
+            archive.path,
+        )
+    instances = thing.at("spec", "instances").integer()
+    if instances is not None and instances > 1:
+        yield Violation(
+            f"it is a drill with {instances} instances: one proves the same",
+            "Set spec.instances: 1.",
+            ("spec", "instances"),
+        )
+    if thing.at("spec", "enablePDB").boolean(default=True):
+        yield Violation(
+            "it is a drill with a disruption budget: with one instance no node can be drained while it runs",
+            "Set spec.enablePDB: false.",
+            ("spec", "enablePDB"),
+        )
+    if recovery_source(thing) is None and not thing.at("spec", "bootstrap", "recovery").present:
+        yield Violation(
+            "it is a drill and restores nothing: bootstrap.recovery is missing",
+            "Set bootstrap.recovery.source to an external cluster that names the archive.",
+            ("spec", "bootstrap"),
+        )
+    real = estate.find(CLUSTER, namespace, name)
+    source = source_of(thing, estate)
+    if real is not None and source is not None:
+        yield from _elsewhere(source, real, estate)
+        yield from _writes(thing, source, real, estate)
+
+
+def _elsewhere(source: Archive, real: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A drill of another archive than the real cluster's: most often the plugin's default, the drill's own name."""
+    archives = archives_of(real, estate)
+    if archives and all(archive.place != source.place for archive in archives):
+        yield Violation(
+            f"it is a drill of {real.title} and looks for {source.place.text}, while that archives to "
+            f"{archives[0].place.text}: it proves nothing about it",
+            "Name the same folder in its ObjectStore, and serverName in the parameters of the external cluster's "
+            "plugin (without it the plugin takes the new cluster's own name).",
+            source.path,
+        )
+
+
+def _writes(thing: KubeObject, source: Archive, real: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A drill that signs in as the real cluster."""
+    for archive in archives_of(real, estate):
+        same = _same_secret(source, archive, estate)
+        role = role_of(thing) if source.store.inherits else None
+        if same is not None or (role is not None and role == role_of(real)):
+            what = f"Secret {same}, whose keys write" if same is not None else f"the role {role}, which writes"
+            yield Violation(
+                f"it is a drill and signs in with {what} the backups of {real.title}",
+                "Give it keys or a role that can list and read only.",
+                source.path,
+            )
+
+
+def _same_secret(source: Archive, real: Archive, estate: Estate) -> str | None:
+    remote = estate.memo(remote_keys)
+    here, there = source.cluster.namespace, real.cluster.namespace
+    written = {key for name in real.store.writer_secrets for key in remote.get((there, name), ())}
+    for name in sorted(source.store.writer_secrets):
+        if (here == there and name in real.store.writer_secrets) or written & remote.get((here, name), frozenset()):
+            return name
+    return None
+
+
+def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A drill's service account that may do more in the cluster than a drill needs."""
+    job = job_of(thing, estate, Purpose.RESTORES)
+    if job is None:
+        return
+    accounts = {pods.service_account for pods in estate.pods_of(thing)}
+    sources = {cluster.namespace for cluster in job.clusters} - {thing.namespace}
+    for account in sorted(accounts):
+        for grant in estate.memo(grants).get((thing.namespace, account), ()):
+            yield from _too_wide(grant, account, sources)
+
+
+def _too_wide(grant: Grant, account: str, sources: set[str]) -> Iterator[Violation]:
+    where = f"in namespace {grant.namespace}" if grant.namespace else "in every namespace"
+    blamed = grant.role or grant.binding
+    mend = "Name the verbs and resources that a drill needs, in its own namespace only."
+    if grant.role is None:
+        if grant.role_name in BUILT_IN:
+            yield Violation(
+                f"its service account {account} has the role {grant.role_name} {where}: it may write Secrets, and so "
+                "become anything there",
+                mend,
+                ("roleRef",),
+                about=grant.binding,
+            )
+        return
+    with blaming(grant.role):
+        for rule in grant.role.at("rules").items():
+            for what in _excess(rule, grant, sources):
+                yield Violation(
+                    f"its service account {account} may {what} {where} ({grant.role.title})",
+                    mend,
+                    rule.path,
+                    about=blamed,
+                )
+
+
+def _excess(rule: View, grant: Grant, sources: set[str]) -> Iterator[str]:
+    verbs, resources, groups = (
+        {it.text() or "" for it in rule.at(key).items()} for key in ("verbs", "resources", "apiGroups")
+    )
+    if "*" in verbs or "*" in resources or "*" in groups:
+        yield f"do everything with {', '.join(sorted(resources)) or 'everything'}"
+        return
+    writes = verbs & _CHANGES
+    if writes and "secrets" in resources:
+        yield f"{', '.join(sorted(writes))} secrets"
+    if verbs & _BEYOND_ROLES:
+        yield f"{', '.join(sorted(verbs & _BEYOND_ROLES))} {', '.join(sorted(resources))}"
+    in_source = grant.namespace is None or grant.namespace in sources
+    if writes and in_source and sources and "clusters" in resources:
+        yield f"{', '.join(sorted(writes))} clusters, the real one among them,"
+
+
+RULE = Rule(
+    id="CNPG-OPS-002",
+    risks=("CNPG-OPS-002",),
+    title="Restores leave what they restore from alone",
+    score=6,
+    why=(
+        "A backup that nobody has restored is a hope. But a restored cluster that archives under the source's server "
+        "name breaks the source's archive, and a drill runs every week with the right to make and delete clusters: it "
+        "must be able to do that in its own namespace, with keys that only read, and nothing else."
+    ),
+    mend=(
+        "Restore into a namespace of its own, without spec.plugins, with one instance, enablePDB: false and read-only "
+        "keys; give the drill's service account named verbs on named resources there."
+    ),
+    kinds=(CLUSTER, CRON_JOB),
+    together=(overwrites, drill, rights, *common(Purpose.RESTORES, rarely=RARELY)),
+)

@@ -1,0 +1,1 @@
+"""What rules about the surroundings of both services share: fields, versions, operators, secrets, monitoring."""
