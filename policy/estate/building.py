@@ -1,11 +1,12 @@
 """From declared objects to the estate: which operator reconciles each, and what it will make of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from seawall.policy.estate.duplicates import settle
 from seawall.policy.estate.kinds import BUDGET, CILIUM_POLICY, NETWORK_POLICY
 from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
+from seawall.policy.estate.pods import WORKLOADS
 from seawall.policy.estate.projecting import RECONCILED, Made, Projecting
 
 CLUSTER_SCOPED = frozenset(
@@ -77,11 +78,9 @@ def build(
     `others` are resources that are no Kubernetes objects; `sees` is what the door can show (`Estate.sees`).
     """
     others, sees = tuple(others), tuple(sees)
-    kept, owned = _without_made(declared)
+    kept, left_out = _without_made(declared)
     settled = settle(kept)
-    said = [*notes, *settled.notes]
-    if owned:
-        said.append(Note(f"{owned} objects that an operator made were left out: what it makes is worked out instead"))
+    said = [*notes, *settled.notes, *left_out]
     unread = [thing.title for thing in settled.objects if thing.group_kind in _UNREAD_POLICIES]
     if unread:
         said.append(Note(f"what these policies admit or deny: {', '.join(unread[:5])}{', …' if unread[5:] else ''}"))
@@ -106,23 +105,46 @@ def build(
     return estate(first, settled.objects, made)
 
 
-def _without_made(declared: Iterable[KubeObject]) -> tuple[list[KubeObject], int]:
-    """The objects that somebody declared, and how many were left out because an operator made them from one of these.
+def _without_made(declared: Iterable[KubeObject]) -> tuple[list[KubeObject], list[Note]]:
+    """The objects that somebody declared, and what is said of those that an operator or a workload made of them.
 
     Exports of a cluster hold both. Counting an operator's budget twice would make it a second budget.
     """
-    kept = list(declared)
-    total = len(kept)
-    owners = {(t.namespace, t.kind, t.name) for t in kept if t.group_kind in RECONCILED}
-    while owners:  # a pod's owner is the StatefulSet, whose owner is the resource
-        made = {
-            thing
-            for thing in kept
-            if not _adds_up(thing) and any((thing.namespace, *owner) in owners for owner in thing.owners())
-        }
-        kept = [thing for thing in kept if thing not in made]
-        owners = {(thing.namespace, thing.kind, thing.name) for thing in made}
-    return kept, total - len(kept)
+    things = list(declared)
+    operators = _made_from([thing for thing in things if thing.group_kind in RECONCILED], things, _adds_up)
+    kept = [thing for thing in things if thing not in operators]
+    workloads = [thing for thing in kept if thing.group_kind in WORKLOADS]
+    references = {_reference(thing) for thing in workloads}
+    replicas = _made_from([thing for thing in workloads if not _owned(thing, references)], workloads)
+    notes = []
+    if operators:
+        said = "objects that an operator made were left out: what it makes is worked out instead"
+        notes.append(Note(f"{len(operators)} {said}"))
+    if replicas:
+        said = "pods, Jobs and ReplicaSets were left out: the workload that made each is judged"
+        notes.append(Note(f"{len(replicas)} {said}"))
+    return [thing for thing in kept if thing not in replicas], notes
+
+
+def _made_from(
+    makers: list[KubeObject], things: list[KubeObject], counts: Callable[[KubeObject], bool] = lambda _: False
+) -> set[KubeObject]:
+    """What belongs to these makers, and what belongs to that in turn; without what `counts` by itself."""
+    made: set[KubeObject] = set()
+    owners = {_reference(thing) for thing in makers}
+    while owners:
+        more = {thing for thing in things if thing not in made and not counts(thing) and _owned(thing, owners)}
+        made |= more
+        owners = {_reference(thing) for thing in more}
+    return made
+
+
+def _reference(thing: KubeObject) -> tuple[str, str, str]:
+    return thing.namespace, thing.kind, thing.name
+
+
+def _owned(thing: KubeObject, owners: set[tuple[str, str, str]]) -> bool:
+    return any((thing.namespace, *owner) in owners for owner in thing.owners())
 
 
 def _adds_up(thing: KubeObject) -> bool:

@@ -24,11 +24,14 @@ class Shown:
     where: KubeObject
     """The object that says which names are in it."""
     path: tuple[str, ...]
+    whole: bool = True
+    """Whether the form with the domain of the Kubernetes cluster must be there as well."""
 
     def missing(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """What a Service leads to, and the forms of its name that the certificate lacks."""
         for service, namespace, what in self.services:
-            lacking = tuple(form for form in dns_forms(service, namespace) if not self._has(form))
+            forms = dns_forms(service, namespace)
+            lacking = tuple(form for form in (forms if self.whole else forms[:-1]) if not self._has(form))
             if lacking:
                 yield what, lacking
 
@@ -50,7 +53,8 @@ def shown_by(cluster: KubeObject, estate: Estate) -> Iterator[Shown]:
     """The certificates of a Cluster and of its poolers, where the names in them can be seen.
 
     A pooler shows the server's certificate unless it names a Secret of its own. The names in a Secret that nobody in
-    the estate issues cannot be seen. Raises `CannotEvaluateError`.
+    the estate issues cannot be seen. In a certificate of one's own the form with the domain may be left out, as in the
+    operator's documentation. Raises `CannotEvaluateError`.
     """
     poolers: list[tuple[str, str, str]] = []
     for pooler in of_cluster(POOLER, cluster, estate):
@@ -59,7 +63,7 @@ def shown_by(cluster: KubeObject, estate: Estate) -> Iterator[Shown]:
         if secret is None:
             poolers += called
         elif (certificate := _certificate(pooler.namespace, secret, estate)) is not None:
-            yield Shown(tuple(called), _dns_names(certificate), certificate, ("spec", "dnsNames"))
+            yield Shown(tuple(called), _dns_names(certificate), certificate, ("spec", "dnsNames"), whole=False)
     own = service_names(cluster.name)
     secret = cluster.at("spec", "certificates", "serverTLSSecret").text()
     if secret is None:
@@ -70,7 +74,7 @@ def shown_by(cluster: KubeObject, estate: Estate) -> Iterator[Shown]:
         yield Shown((*aliases, *poolers), frozenset(given | made), cluster, path)
     elif (certificate := _certificate(cluster.namespace, secret, estate)) is not None:
         servers = [it for name in own.values() for it in _called(name, cluster.namespace, name, estate)]
-        yield Shown((*servers, *poolers), _dns_names(certificate), certificate, ("spec", "dnsNames"))
+        yield Shown((*servers, *poolers), _dns_names(certificate), certificate, ("spec", "dnsNames"), whole=False)
 
 
 def _dns_names(certificate: KubeObject) -> frozenset[str]:

@@ -31,7 +31,7 @@ class ClusterApi:
                 there = f"there are: {', '.join(sorted(known))}" if known else "it has none"
                 raise UserError(f"context = '{context}': the kubeconfig has no such context; {there}")
             self._client: ApiClient = config.new_client_from_config(file, context=context, persist_config=False)
-        except (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError) as problem:
+        except (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError) as problem:
             raise UserError(
                 f"the kubeconfig {file or '(KUBECONFIG, or the usual one)'} cannot be used "
                 f"({type(problem).__name__}): give a readable one with --kubeconfig"

@@ -73,8 +73,8 @@ def from_args(args: Any) -> Estate:
     )
 
 
-def estate(resources: Iterable[Resource]) -> Estate:
-    """The estate of a stack's resources."""
+def estate(resources: Iterable[Resource], notes: Iterable[Note] = ()) -> Estate:
+    """The estate of a stack's resources; `notes` say what else its door cannot see."""
     declared: list[KubeObject] = []
     others: list[KubeObject] = []
     for resource in resources:
@@ -84,8 +84,8 @@ def estate(resources: Iterable[Resource]) -> Estate:
         elif not resource.type.startswith("pulumi:"):
             origin = Origin(urn=resource.urn, awaits=resource.awaits, hidden=resource.hidden)
             others.append(KubeObject(PULUMI, resource.type, "", resource.name, resource.properties, origin))
-    notes = [Note("whatever is in the cluster and not in this stack; policies and budgets there add to these")]
-    return build(declared, others=others, notes=notes, sees=("cloud",))
+    unseen = Note("whatever is in the cluster and not in this stack; policies and budgets there add to these")
+    return build(declared, others=others, notes=[unseen, *notes], sees=("cloud",))
 
 
 def declared_object(resource: Resource) -> KubeObject | None:

@@ -15,7 +15,6 @@ from seawall.policy.estate.values import CannotEvaluateError
 __all__ = ["ContainerPort", "Estate", "KubeObject", "Note", "Operator", "Origin", "PodSet", "pod_sets"]
 
 _Made = TypeVar("_Made")
-_WORKLOAD_NAMES = {kind: (group, kind) for group, kind in WORKLOADS}
 
 
 class Estate:
@@ -43,8 +42,9 @@ class Estate:
         """Resources of a Pulumi stack that are no Kubernetes objects, in group `PULUMI`."""
         self.notes = tuple(notes)
         self.sees = frozenset(sees)
-        """What the door can show besides Kubernetes objects: `cloud` (resources of a Pulumi stack that are none), and
-        `cluster` (all that is in the cluster, not only what somebody declared here)."""
+        """What the door can show besides declared Kubernetes objects: `cloud` (resources of a Pulumi stack that are
+        none), `cluster` (all that is in the cluster, not only what somebody declared here) and `secrets` (every Secret
+        of the cluster by name)."""
         self.duplicates = tuple(duplicates)
         """Objects that are declared several times, each with all its declarations in their order. The last one is what
         this estate holds."""
@@ -145,18 +145,12 @@ class Estate:
             kind = thing.group_kind
             try:
                 if kind in WORKLOADS:
-                    if not self._made_by_a_workload(thing):
-                        found[thing] = tuple(pod_sets(thing))
+                    found[thing] = tuple(pod_sets(thing))
                 elif thing in self._projections:
                     found[thing] = tuple(operator_pods(thing, self.made_of(thing)))
             except CannotEvaluateError as problem:
                 found[thing] = problem
         return found
-
-    def _made_by_a_workload(self, thing: KubeObject) -> bool:
-        """Whether a workload is there that made this one: its pods are that one's."""
-        kinds = ((_WORKLOAD_NAMES.get(kind), name) for kind, name in thing.owners())
-        return any(kind is not None and self.find(kind, thing.namespace, name) is not None for kind, name in kinds)
 
     @cached_property
     def _pods_by_namespace(self) -> dict[str, tuple[PodSet, ...]]:

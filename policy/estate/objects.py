@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from seawall.policy.estate.kinds import GroupKind
@@ -22,6 +23,8 @@ class Origin:
     """Finds the line of a field, given the path to it inside the object."""
     awaits: frozenset[str] = frozenset()
     """Top-level properties that depend on other resources of the same Pulumi stack."""
+    unseen: frozenset[str] = frozenset()
+    """Top-level properties that the door does not ask for: `UNKNOWN`, and no update will make them known here."""
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     """Texts in the object that Pulumi keeps secret: judged, and never printed."""
 
@@ -52,10 +55,14 @@ class KubeObject:
     origin: Origin
     projected: bool = False
 
-    @property
+    @cached_property
     def group_kind(self) -> GroupKind:
         """What the object is, whatever its API version."""
         return self.group, self.kind
+
+    @cached_property
+    def _root(self) -> View:
+        return View(self.manifest)
 
     @property
     def title(self) -> str:
@@ -64,7 +71,7 @@ class KubeObject:
 
     def at(self, *keys: str) -> View:
         """The value under these keys."""
-        return View(self.manifest).at(*keys)
+        return self._root.at(*keys)
 
     def label_view(self) -> View:
         """The object's own labels."""

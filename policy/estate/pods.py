@@ -15,7 +15,6 @@ from seawall.policy.estate.kinds import (
     DRAGONFLY,
     JOB,
     POD,
-    POOLER,
     REPLICA_SET,
     STATEFUL_SET,
     GroupKind,
@@ -211,8 +210,3 @@ def _ports(containers: Iterable[View]) -> Iterable[ContainerPort]:
             number = port.at("containerPort").integer()
             if number is not None:
                 yield ContainerPort(number, port.at("protocol").text() or "TCP", port.at("name").text())
-
-
-def makes_pods(kind: GroupKind) -> bool:
-    """Whether an object of this kind becomes pods, by itself or through an operator."""
-    return kind in _TEMPLATES or kind in (DRAGONFLY, CLUSTER, POOLER)

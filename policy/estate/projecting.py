@@ -141,7 +141,7 @@ def _remarks(family: str, operator: Operator) -> Iterator[str]:
         if basis is None:
             yield (
                 f"what CloudNativePG {operator.version} makes is not in the table of versions; worked out as "
-                f"{versions.CNPG_OPERATOR} makes it"
+                f"{versions.CNPG_OPERATOR} makes it (before 1.28 without the labels app.kubernetes.io/…)"
             )
     if basis == "source":
         yield f"what {_NAMES[family]} {operator.version} makes is known from its source, not observed"

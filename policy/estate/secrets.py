@@ -166,8 +166,9 @@ def _external(thing: KubeObject) -> Iterator[Provider]:
 
 
 def _secret(thing: KubeObject) -> Iterator[Provider]:
-    keys = frozenset([*thing.at("data").keys(), *thing.at("stringData").keys()])
-    type_ = thing.at("type").text() or OPAQUE
+    unseen = thing.origin.unseen
+    keys = None if "data" in unseen else frozenset([*thing.at("data").keys(), *thing.at("stringData").keys()])
+    type_ = None if "type" in unseen else thing.at("type").text() or OPAQUE
     labels = thing.label_view().texts()
     yield Provider(
         thing, thing.namespace, thing.name, keys, type_, labels, ("data",), ("type",), ("metadata", "labels")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seawall.errors import UserError
-from seawall.policy.estate.engine import Resource, resource
+from seawall.policy.estate.engine import MAX_DEPTH, Resource, resource
 from seawall.policy.estate.objects import Note
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -94,6 +94,20 @@ def _notes(found: Mapping[str, Any], listed: list[Mapping[str, Any]]) -> Iterato
     pending = found.get("pending_operations")
     if isinstance(pending, list) and pending:
         yield Note(f"{len(pending)} operations of this stack were interrupted: the state may lack what they made")
+    if encrypted := _encrypted(listed):
+        what = "1 value is" if encrypted == 1 else f"{encrypted} values are"
+        yield Note(f"{what} encrypted in this state: a rule that needs one comes to no verdict")
     going = sum(1 for entry in listed if entry.get("delete"))
     if going:
         yield Note(f"{going} resources that are about to be deleted were left out")
+
+
+def _encrypted(value: Any) -> int:
+    """How many secrets of a state are there in their encrypted form only; nested deeper than is read, none."""
+    found, level = 0, [value]
+    for _ in range(MAX_DEPTH):
+        mappings = [entry for entry in level if isinstance(entry, dict)]
+        found += sum("ciphertext" in entry for entry in mappings)
+        lists = [entry for entry in level if isinstance(entry, list)]
+        level = [part for entry in mappings for part in entry.values()] + [part for entry in lists for part in entry]
+    return found

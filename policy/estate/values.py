@@ -67,17 +67,28 @@ class View:
 
     def at(self, *keys: str) -> "View":
         """The value under these keys, one after the other; a view of None when it, or what leads to it, is absent."""
+        value = self.raw
+        for key in keys:
+            if type(value) is dict:  # far faster than to ask for a Mapping, and nearly all are plain
+                value = value.get(key)
+            elif value is None:
+                break
+            else:
+                return self._at(keys)
+        return View(value, self.path + keys)
+
+    def _at(self, keys: tuple[str, ...]) -> "View":
+        """The same, whatever is on the way."""
         value, path = self.raw, self.path
         for depth, key in enumerate(keys):
-            if type(value) is not dict:  # far faster than to ask for a Mapping, and nearly all are plain
-                if value is UNKNOWN:
-                    raise UnknownValueError((*path, *keys[:depth]))
-                if value is None:
-                    break
-                if not isinstance(value, Mapping):
-                    raise WrongTypeError((*path, *keys[:depth]), "a mapping", value)
+            if value is UNKNOWN:
+                raise UnknownValueError((*path, *keys[:depth]))
+            if value is None:
+                break
+            if not isinstance(value, Mapping):
+                raise WrongTypeError((*path, *keys[:depth]), "a mapping", value)
             value = value.get(key)
-        return View(value, (*path, *keys))
+        return View(value, path + keys)
 
     @property
     def known(self) -> bool:
@@ -93,6 +104,8 @@ class View:
 
     def text(self) -> str | None:
         """The text, None when absent."""
+        if type(self.raw) is str:
+            return self.raw
         if not self.present:
             return None
         if not isinstance(self.raw, str):
@@ -131,18 +144,20 @@ class View:
 
     def items(self) -> list["View"]:
         """The entries of a list, none when absent."""
-        if not self.present:
-            return []
-        if not isinstance(self.raw, Sequence) or isinstance(self.raw, str | bytes):
-            raise WrongTypeError(self.path, "a list", self.raw)
+        if type(self.raw) is not list:
+            if not self.present:
+                return []
+            if not isinstance(self.raw, Sequence) or isinstance(self.raw, str | bytes):
+                raise WrongTypeError(self.path, "a list", self.raw)
         return [View(value, (*self.path, f"[{index}]")) for index, value in enumerate(self.raw)]
 
     def keys(self) -> list[str]:
         """The keys of a mapping, none when absent."""
-        if not self.present:
-            return []
-        if not isinstance(self.raw, Mapping):
-            raise WrongTypeError(self.path, "a mapping", self.raw)
+        if type(self.raw) is not dict:
+            if not self.present:
+                return []
+            if not isinstance(self.raw, Mapping):
+                raise WrongTypeError(self.path, "a mapping", self.raw)
         return [str(key) for key in self.raw]
 
     def entries(self) -> Iterator[tuple[str, "View"]]:
@@ -152,6 +167,8 @@ class View:
 
     def texts(self) -> dict[str, str]:
         """A mapping of texts, as labels and annotations are; empty when absent."""
+        if type(self.raw) is dict and all(type(key) is type(value) is str for key, value in self.raw.items()):
+            return dict(self.raw)
         return {key: value.text() or "" for key, value in self.entries()}
 
 

@@ -54,7 +54,8 @@ def _headline(result: Result) -> str:
         )
         if number
     ]
-    looked = f"{count(result.objects, 'object')} in {count(result.files, 'file')}, {len(result.judged)} rules"
+    where = count(result.files, "file") if result.files else _text(result.source)
+    looked = f"{count(result.objects, 'object')} in {where}, {len(result.judged)} rules"
     return f"{'failed' if result.exit_code else 'passed'}, {', '.join(parts)} ({looked})"
 
 

@@ -151,7 +151,8 @@ def _show_tally(result: Result, console: Console) -> None:
             parts.append(f"{result.counted(standing)} {standing.value}")
     if result.unreadable:
         parts.append(f"{len(result.unreadable)} unreadable")
-    looked = f"{count(result.objects, 'object')} in {count(result.files, 'file')}"
+    where = count(result.files, "file") if result.files else result.source
+    looked = f"{count(result.objects, 'object')} in {plain(where)}"
     looked += f", {result.projected} more that operators will make of them"
     if result.not_kubernetes:
         looked += f", {count(result.not_kubernetes, 'document')} of other tools left out"

@@ -127,9 +127,9 @@ def _opened(entry: Entry, route: Route, found: _Found) -> Violation:
         then = ". Only PostgreSQL's own pg_hba stops them then"
     database = min(entry.tenants.databases)
     ending = "host all all all reject" if route.pooler is None else "host all all 0.0.0.0/0 reject and ::/0"
-    texts = " and ".join(f'"{text}"' for text in found.texts)
+    texts, verb = " and ".join(f'"{text}"' for text in found.texts), "let" if len(found.texts) > 1 else "lets"
     return Violation(
-        f"pg_hba, {whose}: {texts} lets roles in where they do not belong, {how}: {told}{rest}{then}",
+        f"pg_hba, {whose}: {texts} {verb} roles in where they do not belong, {how}: {told}{rest}{then}",
         f"Give each role its own database, as hostssl {database} {entry.tenants.databases[database]} … scram-sha-256, "
         f"and as the last of your lines {ending}: the operator adds lines that let everybody in.",
         (*(SERVER_HBA if route.pooler is None else POOLER_HBA), *([] if line.index is None else [f"[{line.index}]"])),

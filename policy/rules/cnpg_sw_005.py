@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from seawall.operators.cnpg.projection_pods import BOOTSTRAP_CONTAINER
 from seawall.operators.cnpg.projection_pods import CONTAINER as INSTANCE_CONTAINER
+from seawall.operators.versions import image_tag
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.postgres import PGBOUNCER, pgbouncer_image
+from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Together, Violation
-from seawall.policy.hardening import RESTRICTED, Judge, Path, images, namespace_level, writable_root
+from seawall.policy.hardening import RESTRICTED, Judge, Path, namespace_level, writable_root
 
 _OWN_CONTAINERS = (PGBOUNCER, BOOTSTRAP_CONTAINER)
 _FIELDS = {"seccompProfile": ("spec", "seccompProfile")}
@@ -31,7 +33,7 @@ def _of_pods(judge: Judge) -> Together:
 def _instance_field(cluster: KubeObject, path: Path) -> Path | None:
     """The field of a Cluster that decides a field of its instances' spec."""
     if "securityContext" not in path:
-        return ("spec", "imageName") if path[-1] == "image" else ("spec", *path)
+        return ("spec", *path)
     inner = path[path.index("securityContext") + 1 :]
     context = "podSecurityContext" if path[0] == "securityContext" else "securityContext"
     if inner and not cluster.at("spec", context, *inner).present:
@@ -52,17 +54,33 @@ def _pooler_field(pods: PodSet, path: Path) -> Path | None:
 
 
 def own_images(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """Images without a version: of the instances, of the pooler, of what a template adds."""
-    pods = next(iter(estate.pods_of(subject)))
-    for path, message, mend in images(pods):
-        called = _container(pods, path)
-        if subject.group_kind == CLUSTER:
-            if called == INSTANCE_CONTAINER:
-                yield Violation(message, mend, ("spec", "imageName"))
-        elif called == PGBOUNCER:
-            yield Violation(message, mend, pgbouncer_image(subject).path)
-        elif called != BOOTSTRAP_CONTAINER:
-            yield Violation(message, mend, ("spec", "template", "spec", *path))
+    """Images without a version: of the instances, of PgBouncer, of what a template adds.
+
+    What a catalogue decides is not this object's.
+    """
+    cluster = subject.group_kind == CLUSTER
+    own = subject.at("spec", "imageName") if cluster else pgbouncer_image(subject)
+    yield from _loose(INSTANCE_CONTAINER if cluster else PGBOUNCER, own)
+    template = subject.at("spec", "template", "spec")
+    for field in () if cluster else ("containers", "initContainers"):
+        for container in template.at(field).items():
+            called = container.at("name").text() or ""
+            if called not in _OWN_CONTAINERS:
+                yield from _loose(called, container.at("image"))
+
+
+def _loose(container: str, view: View) -> Iterator[Violation]:
+    image = view.text()
+    if image is None or "@" in image:
+        return
+    tag = image_tag(image)
+    if tag in (None, "latest"):
+        yield Violation(
+            f"container {container} runs image {image}: {'the tag latest' if tag else 'no tag, which means latest,'} "
+            "is another version after the next restart of any one pod",
+            "Name a version, best with its digest.",
+            view.path,
+        )
 
 
 def _container(pods: PodSet, path: Path) -> str | None:

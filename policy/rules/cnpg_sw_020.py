@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from seawall.operators import barman, versions
+from seawall.operators import versions
 from seawall.operators.barman.fields import OBJECT_STORE as STORE_FIELDS
 from seawall.operators.cnpg.fields import KINDS
-from seawall.policy.estate.installed import Family, Installed, installed, of_family
+from seawall.policy.estate.installed import Family, Installed, installed
 from seawall.policy.estate.kinds import (
     CLUSTER,
     CLUSTER_IMAGE_CATALOG,
@@ -106,30 +106,6 @@ def _catalogued(thing: KubeObject, estate: Estate, major: int, row: versions.Cnp
         yield Violation(violation.message, violation.mend, violation.path, catalog, violation.facts)
 
 
-def check_plugin(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """A Cluster with the barman plugin whose operator and plugin do not go together."""
-    if thing.group_kind != CLUSTER:
-        return
-    used = [
-        plugin
-        for plugin in thing.at("spec", "plugins").items()
-        if plugin.at("name").text() == barman.PLUGIN_NAME and plugin.at("enabled").boolean(default=True)
-    ]
-    operator = estate.operator_of(thing)
-    row = versions.cnpg_combination(operator.version)
-    if not used or row is None:
-        return
-    for one in of_family(estate, "barman"):
-        known = one.version is not None and versions.barman_plugin(one.version) is not None
-        if known and one.version not in row.plugins:
-            yield Violation(
-                f"it archives through the barman plugin {one.version} ({one.thing.title}), which is not known to go "
-                f"with operator {operator.version} (known: {', '.join(row.plugins)})",
-                f"Install one of {', '.join(row.plugins)}.",
-                used[0].path,
-            )
-
-
 def check_sidecar(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A barman plugin whose sidecar is of another version."""
     one = estate.memo(installed).get(thing)
@@ -202,5 +178,5 @@ RULE = Rule(
     mend="Use a row of the table of versions, and only values that the chart reads.",
     kinds=(CLUSTER, POOLER, OBJECT_STORE, SCHEDULED_BACKUP, DATABASE, DATABASE_ROLE, DEPLOYMENT, *RELEASES, CRD),
     alone=(check_deprecated,),
-    together=(check_operator, check_image, check_plugin, check_sidecar, check_chart, check_values, check_crds),
+    together=(check_operator, check_image, check_sidecar, check_chart, check_values, check_crds),
 )

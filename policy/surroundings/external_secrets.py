@@ -109,7 +109,10 @@ def alone(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Viola
 
 def _writes(provider: Provider) -> bool:
     """Whether a provider writes the Secret by itself; a Secret of a live cluster is what another one wrote."""
-    return provider.thing.group_kind != SECRET or provider.thing.projected or not list(provider.thing.owners())
+    thing = provider.thing
+    if thing.origin.unseen:
+        return False
+    return thing.group_kind != SECRET or thing.projected or not list(thing.owners())
 
 
 def fetched(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from seawall.operators import barman, cnpg, dragonfly
 from seawall.policy.drains import allowance
 from seawall.policy.estate.installed import TITLES, Family, Installed, installed, of_family
 from seawall.policy.estate.intent import intent_of
-from seawall.policy.estate.kinds import BUDGET, CERTIFICATE, CLUSTER, DRAGONFLY, GroupKind
+from seawall.policy.estate.kinds import BUDGET, CERTIFICATE, CLUSTER, CRD, DRAGONFLY, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.secrets import secrets
 from seawall.policy.estate.values import CannotEvaluateError
@@ -296,14 +296,22 @@ def certificates(thing: KubeObject, estate: Estate, families: Families) -> Itera
             view = one.release.values.at("certificate", value)
             made, path = view.boolean(default=True), view.path
         else:
-            made = not estate.of(CERTIFICATE, one.namespace)  # a folder without any has them elsewhere
+            # a folder without any has them elsewhere; in a cluster, what was made is there
+            made = "secrets" not in estate.sees and not estate.of(CERTIFICATE, one.namespace)
             path = ("spec", "template", "spec", "volumes")
         if not made and not estate.memo(secrets).of(one.namespace, secret):
             yield Violation(
                 f"nothing here makes the Secret {secret}, with which the plugin and the operator know each other: the "
                 "plugin does not start",
                 "Declare a cert-manager Certificate with this Secret, or let the chart do it "
-                f"(certificate.{value}: true); both need cert-manager in the cluster.",
+                f"(certificate.{value}: true); both need cert-manager in the cluster{_without_cert_manager(estate)}.",
                 path,
                 key=secret,
             )
+
+
+def _without_cert_manager(estate: Estate) -> str:
+    """That cert-manager is missing, where its CRDs would be seen."""
+    crds = estate.of(CRD) if "cluster" in estate.sees else []
+    there = not crds or any(crd.name.endswith(".cert-manager.io") for crd in crds)
+    return "" if there else ", which has none of its CRDs"

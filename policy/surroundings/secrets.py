@@ -91,7 +91,7 @@ def references(thing: KubeObject, estate: Estate, service: Service) -> Iterator[
 
 
 def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violation]:
-    providers = found.of(use.thing.namespace, use.name)
+    providers = _declaring(found.of(use.thing.namespace, use.name))
     if not providers:
         yield from _missing(use, found, estate)
         return
@@ -115,6 +115,12 @@ def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Viola
                 provider.thing,
                 key=use.name,
             )
+
+
+def _declaring(providers: list[Provider]) -> list[Provider]:
+    """The providers without a Secret of a live cluster that one of the others made: that one says what is in it."""
+    makers = [provider for provider in providers if not provider.thing.origin.unseen]
+    return makers if any(provider.owns for provider in makers) else providers
 
 
 def _nobody_labels(label: str, providers: list[Provider]) -> bool:
@@ -175,7 +181,9 @@ def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
         return not use.name.endswith(_OPERATORS_SUFFIXES)
     if use.thing.group_kind not in RESOURCES["cnpg"] and use.name.endswith(_OPERATORS_SUFFIXES):
         return False  # of a Cluster that is not declared here
-    return _made_here(found.in_namespace(use.thing.namespace)) or "cluster" in estate.sees
+    if "cluster" in estate.sees:
+        return "secrets" in estate.sees
+    return _made_here(found.in_namespace(use.thing.namespace))
 
 
 def _made_here(providers: list[Provider]) -> bool:

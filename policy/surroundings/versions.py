@@ -1,12 +1,12 @@
 """Versions that are not in the one table, or that do not go together."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from seawall.operators import charts, versions
 from seawall.operators.fields import KindFields
-from seawall.policy.estate.installed import CHARTS, TITLES, Family, Installed, installed
-from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.installed import CHARTS, TITLES, Family, Installed, installed, of_family
+from seawall.policy.estate.model import Estate, KubeObject, Operator
 from seawall.policy.estate.releases import release_of
 from seawall.policy.findings import Violation
 
@@ -60,6 +60,20 @@ def operator_of_resource(thing: KubeObject, estate: Estate, family: Family) -> I
                 "Say the version that is installed, or install the one that is said.",
                 facts={"version": operator.version, "installed": one.version},
             )
+    if "cluster" in estate.sees:
+        yield from _elsewhere(operator, of_family(estate, family), family)
+
+
+def _elsewhere(operator: Operator, running: Sequence[Installed], family: Family) -> Iterator[Violation]:
+    """A resource that names a namespace for its operator, while the cluster runs it in others only."""
+    namespaces = sorted({one.namespace for one in running})
+    if namespaces and operator.namespace not in namespaces:
+        yield Violation(
+            f"it is meant for {TITLES[family]} in {operator.namespace} (by {operator.known_from}), and the cluster "
+            f"runs it in {', '.join(namespaces)}: policies admit it from the wrong namespace",
+            "Name the namespace that the operator runs in.",
+            facts={"namespace": operator.namespace, "installed": ", ".join(namespaces)},
+        )
 
 
 def _same(one: str, other: str) -> bool:

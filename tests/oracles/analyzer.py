@@ -9,6 +9,8 @@ import ipaddress
 import json
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 from nca.CoreDS.DimensionsManager import DimensionsManager
 from nca.CoreDS.Peer import BasePeerSet
@@ -19,7 +21,8 @@ from nca.NetworkConfig.PoliciesFinder import PoliciesFinder
 from nca.NetworkConfig.TopologyObjectsFinder import NamespacesFinder, PodsFinder
 
 
-def answer(case: dict) -> dict:
+def answer(case: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one case. Whatever the package raises is its refusal."""
     BasePeerSet.reset()
     DimensionsManager.reset()
     namespaces = NamespacesFinder()
@@ -56,8 +59,8 @@ def answer(case: dict) -> dict:
     peers = pods + [known.min_ipv4_index + int(ipaddress.IPv4Address(a)) for a in case["addresses"]]
     ports = [(ProtocolNameResolver.get_protocol_number(p["protocol"]), p["port"]) for p in case["ports"]]
 
-    def letters(conns, pod, inward):
-        cubes = [dict(zip(conns.active_dimensions, cube)) for cube in conns]
+    def letters(conns: Any, pod: int, inward: bool) -> str:
+        cubes = [dict(zip(conns.active_dimensions, cube, strict=True)) for cube in conns]
         text = ""
         for peer in peers:
             source, target = (peer, pod) if inward else (pod, peer)
@@ -74,10 +77,12 @@ def answer(case: dict) -> dict:
 
 
 def main() -> None:
+    """Answer until there are no more questions."""
     out = sys.stdout
-    with open(os.devnull, "w") as nowhere:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it writes warnings to the stderr that it found when it was imported
+    with Path(os.devnull).open("w") as nowhere:
         for line in sys.stdin:
-            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            with contextlib.redirect_stdout(nowhere):
                 try:
                     told = answer(json.loads(line))
                 except (Exception, SystemExit) as error:

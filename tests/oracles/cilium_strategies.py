@@ -5,13 +5,13 @@ Not generated, because what they mean is elsewhere: `toFQDNs`, `toServices`, `fr
 
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
-
 import strategies as kubernetes
 import vocabulary as words
 from cases import Case, Policy
 from drawing import chance, count, pick, some
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
 from seawall.operators.labels import (
     CILIUM_CLUSTER,
     CILIUM_NAMESPACE,
@@ -87,7 +87,7 @@ def _spec(draw: DrawFn, case: Case, wide: bool) -> Json:
 def _rule(draw: DrawFn, case: Case, namespace: str, peers: str, deny: bool) -> Json:
     """One rule: one kind of peers or none, and ports, echo requests, or neither."""
     made: Json = {}
-    kind = pick(draw, ("Endpoints",) * 5 + ("Entities",) * 2 + ("CIDR", "CIDRSet", "CIDRSet", "", ""))
+    kind = pick(draw, ("Endpoints",) * 5 + ("Entities",) * 2 + ("CIDR", "CIDRSet", "CIDRSet", "CIDRSet", "", ""))
     if kind:
         wanted = 0 if chance(draw, 1, 12) else count(draw, 1, 2)
         made[peers + kind] = [_peer(draw, case, kind, namespace) for _ in range(wanted)]

@@ -10,7 +10,7 @@ from ours import CLOSED, OPEN, PROXY, UNDECIDED, Ours
 from programs import Program
 
 _ELSEWHERE = {"c": CLOSED, "O": OPEN, "&": PROXY}
-"""Letters of an entity that would get another one if it were somewhere else: only there may we leave it undecided."""
+"""Letters of what would get another one somewhere else (see the oracle's source): only there may we not decide."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Tally:
     """Pods' sides that are open to some and closed to others."""
     sides: int = 0
     undecided: int = 0
-    """Cells that depend on where an entity is, and that we leave undecided."""
+    """Cells that depend on what a policy set does not say, such as where the API server is: we leave them undecided."""
     explained: Counter[str] = field(default_factory=Counter)
     """Cells that differ, by the oracle's defect."""
     spelled: Counter[str] = field(default_factory=Counter)

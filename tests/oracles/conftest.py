@@ -2,18 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from rich.console import Console
 
 from seawall.errors import EnvironmentFailure
 
-Available = Callable[[], "contextmanager[Console]"]
-
 
 @pytest.fixture
-def available(pytestconfig: pytest.Config) -> Callable[[], object]:
+def available(pytestconfig: pytest.Config) -> Callable[[], AbstractContextManager[Console]]:
     """A block in which oracles may be got: where one cannot be had the test is skipped with the reason, in CI it fails.
 
     Gives the console that shows what is built.

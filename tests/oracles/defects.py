@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cases import Case, Policy, in_network
+
 from seawall.operators.labels import NAMESPACE_NAME
 
 Selector = dict[str, Any]
@@ -131,7 +132,7 @@ def _absent_label_of_a_namespace_is_empty(case: Case) -> Case:
 
 def _an_empty_egress_counts(case: Case) -> Case:
     def edit(policy: Policy) -> None:
-        if "egress" in policy["spec"] and not policy["spec"].get("policyTypes"):
+        if policy["spec"].get("egress") == [] and not policy["spec"].get("policyTypes"):
             policy["spec"]["policyTypes"] = ["Ingress", "Egress"]
 
     return _edited(case, edit)

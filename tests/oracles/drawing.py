@@ -4,7 +4,7 @@ Everything shrinks towards the first option and the smallest number.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -35,6 +35,6 @@ def some(draw: DrawFn, options: Sequence[T], least: int, most: int) -> list[T]:
     return [left.pop(draw(_between(0, len(left) - 1))) for _ in range(wanted)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _between(least: int, most: int) -> SearchStrategy[int]:
     return st.integers(least, most)

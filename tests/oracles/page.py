@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from comparing import Tally
 from defects import DEFECTS, REFUSALS, SPELLINGS
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from runs import RUNS, SEED, Run
 
 SETS = 2_000
@@ -31,9 +30,9 @@ same pods, with every construct of the dialect (`tests/oracles/strategies.py`, `
 """
 _NOTES = """
 *Open*: cells that the oracle calls open. *Partly open*: a pod's direction that is open to some and closed to others.
-*Depend*: cells about the API server or the world that depend on where it is (on this node, another, outside; at an
-address that a policy names): the oracle was asked about every place, its answers differ, and ours is left undecided or
-that of the usual place. Everything else is decided, and agrees or is explained below.
+*Depend*: cells that we leave undecided, because they depend on where the API server is (this node, another, outside),
+which address of the world is meant, or whether the cluster has addresses of one family or two; the oracle was asked
+about each, and its answers differ. Everything else is decided, and agrees or is explained below.
 
 Not generated, because what they mean is not in the policies: `toFQDNs`, `toServices`, `fromNodes`/`toNodes`,
 `fromGroups`/`toGroups` and CIDR groups. A pod and itself is no cell. `icmps` are generated, echo requests are no cells.

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.strategies import SearchStrategy
-from rich.console import Console
-
 import programs
 from cases import Case
 from cilium_strategies import cilium_cases
 from comparing import Oracle, Tally
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 from programs import Program
+from rich.console import Console
 from strategies import kubernetes_cases
 
 SEED = 20261122

@@ -3,18 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
-
 import vocabulary as words
 from cases import Case, Policy
 from drawing import chance, count, pick, some
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
 from seawall.operators.labels import NAMESPACE_NAME
 
 Json = dict[str, Any]
 _COUNTS = (1, 2, 3, 4, 5, 6, 5, 6)
 _BOTH = ["Ingress", "Egress"]
-_TYPES = (None, None, ["Ingress"], ["Egress"], _BOTH, _BOTH, _BOTH, _BOTH, ["Egress", "Ingress"], [])
+_FORMS = ("everything", "labels", "labels", "labels", "labels", "expressions", "both", "both", "empty lists")
+_TYPES: tuple[list[str] | None, ...] = (
+    None,
+    None,
+    ["Ingress"],
+    ["Egress"],
+    _BOTH,
+    _BOTH,
+    _BOTH,
+    _BOTH,
+    ["Egress", "Ingress"],
+    [],
+)
 _SECTIONS = (("ingress", "from"), ("egress", "to"))
 
 
@@ -63,7 +75,7 @@ def _rule(draw: DrawFn, case: Case, peers: str) -> Json:
 
 def _peer(draw: DrawFn, case: Case) -> Json:
     """One peer: an address range, or pods, namespaces, or both."""
-    kind = pick(draw, ("pods", "pods", "namespaces", "namespaces", "both", "both", "block"))
+    kind = pick(draw, ("pods", "pods", "namespaces", "both", "both", "block", "block"))
     if kind == "block":
         return {"ipBlock": words.network(draw)}
     pod = pick(draw, case.pods)
@@ -78,7 +90,7 @@ def _peer(draw: DrawFn, case: Case) -> Json:
 
 def selector(draw: DrawFn, wanted: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> Json:
     """A label selector that often, but not always, matches `wanted`."""
-    form = pick(draw, ("everything", "labels", "labels", "labels", "labels", "expressions", "both", "both", "empty lists"))
+    form = pick(draw, _FORMS)
     made: Json = {}
     if form in ("labels", "both"):
         fitting = chance(draw, 8, 10)

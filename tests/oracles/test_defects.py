@@ -4,30 +4,25 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-import pytest
-from rich.console import Console
-
 import programs
+import pytest
 from cases import Case, Pod, Port
 from comparing import Oracle, Tally
-from defects import DEFECTS, REFUSALS, SPELLINGS
+from defects import DEFECTS, REFUSALS, SPELLINGS, Defect, Refusal, Spelling
 from page import PAGE
 from programs import Program
+from rich.console import Console
 
+ENTRIES: tuple[Defect | Spelling | Refusal, ...] = (*DEFECTS, *SPELLINGS, *REFUSALS)
 ORACLES = {"cilium": programs.cilium, "cyclonus": programs.cyclonus, "network-config-analyzer": programs.analyzer}
 PODS = (Pod("data", {"app": "db"}), Pod("web", {"tier": "front"}, address="10.0.0.9"), Pod("web", {"app": "db"}))
-ANY = {"namespaceSelector": {}}
+ANY: dict[str, Any] = {"namespaceSelector": {}}
+NOT_X = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["x"]}]}
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("cyclonus", "NotIn needs the label"): {
         "podSelector": {},
-        "ingress": [
-            {
-                "from": [
-                    {**ANY, "podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["x"]}]}}
-                ]
-            }
-        ],
+        "ingress": [{"from": [{**ANY, "podSelector": NOT_X}]}],
     },
     ("cyclonus", "an empty value is an absent label"): {
         "podSelector": {},
@@ -87,7 +82,7 @@ def test_the_oracle_does_it(oracle: str, name: str, ask: Callable[[str], Program
 
 
 def test_every_entry_of_the_tables_has_an_example() -> None:
-    assert set(EXAMPLES) == {(it.oracle, it.name) for it in (*DEFECTS, *SPELLINGS, *REFUSALS)}
+    assert set(EXAMPLES) == {(it.oracle, it.name) for it in ENTRIES}
 
 
 @pytest.mark.parametrize(("oracle", "name"), EXAMPLES)
@@ -106,5 +101,5 @@ def test_a_difference_with_another_cause_is_not_excused(
 
 def test_the_page_names_every_entry() -> None:
     text = PAGE.read_text()
-    for entry in (*DEFECTS, *SPELLINGS, *REFUSALS):
+    for entry in ENTRIES:
         assert entry.name in text and entry.citation in text

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 
 import pytest
 from rich.console import Console
-
 from runs import RUNS, Run
 
 SETS = 100

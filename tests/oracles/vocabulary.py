@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from hypothesis.strategies import DrawFn
-
 from cases import NamedPort, Pod, Port
 from drawing import chance, count, pick, some
+from hypothesis.strategies import DrawFn
 
 NAMESPACES = ("data", "web", "ops", "lab")
 LABELS = {"app": ("db", "web", "cache"), "tier": ("front", "back", ""), "example.org/track": ("stable", "canary")}
@@ -35,7 +34,7 @@ def namespaces(draw: DrawFn) -> dict[str, dict[str, str]]:
     return {name: labels(draw, NAMESPACE_LABELS, likely="team") for name in some(draw, NAMESPACES, 3, 4)}
 
 
-def pods(draw: DrawFn, spaces: Sequence[str], clusters: tuple[str, ...] = ("east",)) -> tuple[Pod, ...]:
+def pods(draw: DrawFn, spaces: tuple[str, ...], clusters: tuple[str, ...] = ("east",)) -> tuple[Pod, ...]:
     """4 to 8 pods, most of them in the first namespace; in the first cluster always one at least."""
     return tuple(
         Pod(
@@ -80,7 +79,7 @@ def network(draw: DrawFn) -> dict[str, object]:
     """A range of addresses, sometimes with exceptions, as both dialects write it."""
     cidr = pick(draw, _CIDRS)
     made: dict[str, object] = {"cidr": cidr}
-    if NETWORKS[cidr] and chance(draw, 1, 2):
+    if NETWORKS[cidr] and chance(draw, 2, 3):
         made["except"] = some(draw, NETWORKS[cidr], 0, 2)
     return made
 

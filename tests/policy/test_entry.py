@@ -135,6 +135,11 @@ def test_owners_and_their_members_are_expected_and_nobody_else() -> None:
     assert "gone" not in made.tenants.declared_roles
 
 
+def test_an_owner_may_be_a_member_of_another_owner() -> None:
+    made = entry(cluster(), database("shop"), role("shop"), database("crm"), role("crm", inRoles=["shop"]))
+    assert made.tenants.expected == {("shop", "shop"), ("crm", "crm"), ("crm", "shop")}
+
+
 @pytest.mark.parametrize(
     ("bootstrap", "databases"),
     [

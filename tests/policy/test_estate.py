@@ -60,7 +60,9 @@ def test_an_unknown_version_is_no_guess() -> None:
     cache = dragonfly(**{annotations.OPERATOR: '{"version":"1.9.0"}'})
     estate = build([cache])
     for ask in (estate.pods_of, estate.made_of):
-        with pytest.raises(CannotEvaluateError, match=r"Dragonfly operator 1\.9\.0") as problem:
+        with pytest.raises(
+            CannotEvaluateError, match=r"Dragonfly operator 1\.9\.0 makes of it is not known"
+        ) as problem:
             ask(cache)
         assert problem.value.subject is cache
     assert estate.operator_of(cache).version == "1.9.0"

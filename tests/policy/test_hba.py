@@ -193,6 +193,21 @@ def test_names(text: str, who: str, database: str, matches: bool) -> None:
     assert line.matches(role(who), database) is matches
 
 
+@pytest.mark.parametrize(
+    ("kind", "modes"),
+    [
+        ("host", {True, False}),
+        ("hostssl", {True}),
+        ("hostnossl", {False}),
+        ("hostnogssenc", {True, False}),
+        ("hostgssenc", set()),
+    ],
+)
+def test_record_types(kind: str, modes: set[bool]) -> None:
+    hba = Hba(tuple(own(of_server([f"{kind} all all all md5"]))))
+    assert {tls for tls in (True, False) if hba.enters(Role("a"), "a", tls=tls) is not None} == modes
+
+
 def test_before_version_16_a_slash_is_a_letter() -> None:
     line = own(of_server(["host /^sh all all md5"], major=15))[0]
     assert line.databases.exact == {"/^sh"}

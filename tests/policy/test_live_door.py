@@ -29,6 +29,7 @@ class Double:
 
     def __init__(self, objects: Mapping[str, list[dict[str, Any]]], statuses: Mapping[str, int] | None = None) -> None:
         self.objects = objects
+        self.groups = GROUPS
         self.statuses = dict(statuses or {})
         self.asked: list[tuple[str, dict[str, str], str]] = []
 
@@ -44,14 +45,14 @@ class Double:
                         "preferredVersion": {"version": next(iter(versions))},
                         "versions": [{"version": version} for version in versions],
                     }
-                    for name, versions in GROUPS.items()
+                    for name, versions in self.groups.items()
                 ]
             }
         parts = path.strip("/").split("/")
         if parts == ["api", "v1"]:
             return 200, self._kinds(["Secret", "Pod", "Namespace"])
         if parts[0] == "apis" and len(parts) == 3:
-            return 200, self._kinds(GROUPS[parts[1]][parts[2]])
+            return 200, self._kinds(self.groups[parts[1]][parts[2]])
         return 200, self._page(path, query)
 
     @staticmethod
@@ -72,6 +73,7 @@ def dragonfly(name: str) -> dict[str, Any]:
 
 
 DRAGONFLIES = "/apis/dragonflydb.io/v1alpha1/dragonflys"
+SECRETS = "/api/v1/secrets"
 
 
 def test_items_become_objects_of_their_kind() -> None:
@@ -106,17 +108,18 @@ def test_a_list_that_grew_too_old_is_begun_again() -> None:
     many = [dragonfly(f"cache-{number}") for number in range(live.PAGE + 1)]
     seen = live.read_cluster(Forgetful({DRAGONFLIES: many}))
     assert len(seen.objects) == len(many)
-    assert not seen.notes
+    assert not seen.refused
 
 
 def test_no_value_of_a_secret_is_asked_for() -> None:
-    api = Double({"/api/v1/secrets": [{"metadata": {"name": "auth", "namespace": "data"}}]})
+    api = Double({SECRETS: [{"metadata": {"name": "auth", "namespace": "data"}}]})
     (thing,) = live.read_cluster(api).objects
-    (accept,) = [accept for path, _, accept in api.asked if path == "/api/v1/secrets"]
+    (accept,) = [accept for path, _, accept in api.asked if path == SECRETS]
     assert "PartialObjectMetadataList" in accept
     assert thing.group_kind == SECRET
     assert thing.manifest["data"] is UNKNOWN
     assert thing.manifest["type"] is UNKNOWN
+    assert {"data", "type"} <= thing.origin.unseen
 
 
 def test_only_known_kinds_are_listed() -> None:
@@ -131,15 +134,86 @@ def test_only_known_kinds_are_listed() -> None:
 @pytest.mark.parametrize(("status", "said"), [(403, "you may not list them"), (500, "HTTP 500"), (404, "not served")])
 def test_what_may_not_be_listed_is_said(status: int, said: str) -> None:
     seen = live.read_cluster(Double({}, {DRAGONFLIES: status}))
-    (note,) = seen.notes
-    assert "every Dragonfly" in note.text
-    assert said in note.text
-    assert note.where == DRAGONFLIES
+    ((path, why),) = seen.refused
+    assert path == DRAGONFLIES
+    assert "every Dragonfly" in why
+    assert said in why
+    assert "took them for absent" in why
 
 
 def test_a_group_that_does_not_answer_is_said() -> None:
     seen = live.read_cluster(Double({}, {"/apis/policy/v1": 503}))
-    assert [note.text for note in seen.notes] == ["kinds of policy v1: HTTP 503"]
+    assert seen.refused == [("/apis/policy/v1", "its kinds are not said: HTTP 503")]
+
+
+def test_a_role_that_may_not_read_secrets_is_usual() -> None:
+    """The cluster is read without a failure, and rules say nothing about Secrets that may be there."""
+    seen = live.read_cluster(Double({}, {SECRETS: 403}))
+    assert seen.refused == []
+    assert [note.text for note in seen.notes] == ["Secrets: you may not list them (HTTP 403)"]
+    assert seen.sees == {"cluster"}
+    assert live.read_cluster(Double({})).sees == {"cluster", "secrets"}
+    assert live.read_cluster(Double({}, {SECRETS: 500})).refused
+
+
+def test_annotations_that_may_hold_a_value_are_dropped() -> None:
+    last = {"kubectl.kubernetes.io/last-applied-configuration": '{"stringData": {"password": "open-sesame"}}'}
+    metadata = {"name": "auth", "namespace": "data", "labels": {"a": "b"}, "annotations": last}
+    cache = dragonfly("cache")
+    cache["metadata"]["annotations"] = {**last, "seawall.dev/purpose": "queue"}
+    api = Double({SECRETS: [{"metadata": metadata, "data": {"password": "b3Blbi1zZXNhbWU="}}], DRAGONFLIES: [cache]})
+    auth, kept = sorted(live.read_cluster(api).objects, key=lambda thing: thing.name)
+    assert "sesame" not in repr(auth.manifest)
+    assert "b3Blbi1" not in repr(auth.manifest), "a server that does not know the form sends all of it"
+    assert auth.label_view().texts() == {"a": "b"}
+    assert kept.manifest["metadata"]["annotations"] == {"seawall.dev/purpose": "queue"}
+
+
+def test_a_list_that_is_always_too_old_is_given_up() -> None:
+    class Old(Double):
+        def get(self, path: str, query: Mapping[str, str], accept: str) -> tuple[int, Any]:
+            status, page = super().get(path, query, accept)
+            return (410, None) if "continue" in query else (status, page)
+
+    many = [dragonfly(f"cache-{number}") for number in range(live.PAGE + 1)]
+    seen = live.read_cluster(Old({DRAGONFLIES: many}))
+    assert [path for path, _ in seen.refused] == [DRAGONFLIES]
+
+
+def test_a_server_that_never_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(Double):
+        counting = tokens = 0
+
+        def get(self, path: str, query: Mapping[str, str], accept: str) -> tuple[int, Any]:
+            if path != DRAGONFLIES:
+                return super().get(path, query, accept)
+            self.tokens += self.counting
+            return 200, {"items": [dragonfly("cache")], "metadata": {"continue": f"token-{self.tokens}"}}
+
+    with pytest.raises(EnvironmentFailure, match="the same page again and again"):
+        live.read_cluster(Endless({DRAGONFLIES: [dragonfly("cache")]}))
+    monkeypatch.setattr(live, "MOST_OBJECTS", 10)
+    Endless.counting = 1
+    with pytest.raises(EnvironmentFailure, match="more than 10 objects"):
+        live.read_cluster(Endless({DRAGONFLIES: [dragonfly("cache")]}))
+
+
+@pytest.mark.parametrize("junk", [None, 1, "x", [], {"x": 1}, [None, 1, "x", [], {}]])
+def test_whatever_a_server_says_is_no_exception(junk: Any) -> None:
+    class Odd(Double):
+        odd = ""
+
+        def get(self, path: str, query: Mapping[str, str], accept: str) -> tuple[int, Any]:
+            status, page = super().get(path, query, accept)
+            for key in page:
+                if f"{path}.{key}" == self.odd:
+                    page = {**page, key: junk}
+            return status, page
+
+    objects = {DRAGONFLIES: [dragonfly("cache"), junk], SECRETS: [{"metadata": junk}, junk]}
+    for odd in ("/apis.groups", "/api/v1.resources", f"{DRAGONFLIES}.items", f"{DRAGONFLIES}.metadata", ""):
+        Odd.odd = odd
+        live.read_cluster(Odd(objects))
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "does not know you"), (403, "does not say what it serves")])

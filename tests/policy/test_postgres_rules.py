@@ -113,9 +113,15 @@ def test_the_field_to_blame(rule: str, manifests: list[dict[str, Any]], wanted: 
 
 
 def test_the_numbers_are_facts() -> None:
-    bouncer = {"poolMode": "session", "parameters": {"default_pool_size": "30"}}
+    bouncer: dict[str, Any] = {"poolMode": "session", "parameters": {"default_pool_size": "30"}}
     (finding,) = found("CNPG-PERF-001", cluster(), pooler(bouncer))
     assert finding.facts == {"limit": "100", "total": "250", "p": "240"}
+    assert "max_db_connections" not in finding.mend
+    (finding,) = found("CNPG-PERF-001", cluster(), database("shop"), database("crm"), pooler(bouncer))
+    assert "max_db_connections on p" in finding.mend
+    bouncer["parameters"] = {"default_pool_size": "30", "max_db_connections": "40"}
+    (finding,) = found("CNPG-PERF-001", cluster(), database("shop"), database("crm"), pooler(bouncer))
+    assert "max_db_connections" not in finding.mend
 
 
 def test_the_other_object_is_blamed() -> None:

@@ -187,7 +187,8 @@ CONSUMER = dragonfly(authentication={"passwordFromSecret": {"name": "cache-auth"
 
 def test_where_everything_is_seen_a_missing_secret_is_missing() -> None:
     assert said("DFLY-OPS-002", objects(CONSUMER)) == []
-    [message] = said("DFLY-OPS-002", objects(CONSUMER, sees=("cluster",)))
+    [message] = said("DFLY-OPS-002", objects(CONSUMER, sees=("cluster", "secrets")))
+    assert said("DFLY-OPS-002", objects(CONSUMER, sees=("cluster",))) == [], "its Secrets are not shown"
     assert "names Secret cache-auth, which nothing here makes" in message
 
 
@@ -202,6 +203,27 @@ def test_what_an_external_secret_made_is_no_second_writer() -> None:
     made = manifest("Secret", "cache-auth", {}, data={"password": "eA=="})
     made["metadata"]["ownerReferences"] = [owner]
     assert said("DFLY-OPS-002", objects(CONSUMER, external("cache-auth", "password"), made)) == []
+
+
+def test_a_secret_belongs_to_the_service_that_uses_it_whatever_its_name() -> None:
+    consumer = dragonfly(authentication={"passwordFromSecret": {"name": "postgres", "key": "password"}})
+    old = {**external("postgres", "password"), "apiVersion": "external-secrets.io/v1beta1"}
+    cluster = manifest("Cluster", "pg", {"instances": 1}, "postgresql.cnpg.io/v1")
+    estate = objects(consumer, old, cluster)
+    assert len(said("DFLY-OPS-002", estate)) == 1
+    assert said("CNPG-OPS-003", estate) == []
+
+
+def test_a_secret_of_two_services_is_judged_for_both() -> None:
+    password = {"secretKeyRef": {"name": "shared", "key": "password"}}
+    consumers = [
+        dragonfly(env=[{"name": "A", "valueFrom": password}]),
+        manifest(
+            "Cluster", "pg", {"instances": 1, "env": [{"name": "A", "valueFrom": password}]}, "postgresql.cnpg.io/v1"
+        ),
+    ]
+    estate = objects(*consumers, external("shared", "pass"))
+    assert [len(said(rule, estate)) for rule in ("DFLY-OPS-002", "CNPG-OPS-003")] == [1, 1]
 
 
 def test_what_cannot_be_said_is_a_note() -> None:
@@ -233,6 +255,15 @@ def test_a_hostile_pattern_in_an_alert_is_taken_to_match(pattern: str) -> None:
     plugin = [{"name": "barman-cloud.cloudnative-pg.io"}]
     cluster = manifest("Cluster", "a" * 40, {"instances": 1, "plugins": plugin}, "postgresql.cnpg.io/v1")
     assert said("CNPG-MON-001", objects(cluster, rule)) == []
+
+
+def test_a_cluster_that_cannot_be_read_hides_no_lying_alert_of_another() -> None:
+    alert = {"alert": "Old", "expr": "time() - cnpg_collector_last_available_backup_timestamp > 1"}
+    rule = manifest("PrometheusRule", "alerts", {"groups": [{"name": "a", "rules": [alert]}]}, MONITOR_API)
+    broken = manifest("Cluster", "broken", {"instances": 1, "plugins": ["barman"]}, "postgresql.cnpg.io/v1")
+    plugins = [{"name": "barman-cloud.cloudnative-pg.io"}]
+    cluster = manifest("Cluster", "pg", {"instances": 1, "plugins": plugins}, "postgresql.cnpg.io/v1")
+    assert [it for it in said("CNPG-MON-001", objects(broken, cluster, rule)) if "as for Cluster data/pg" in it]
 
 
 def test_an_alert_file_that_cannot_be_read_hides_no_missing_alert() -> None:
@@ -276,6 +307,15 @@ def deployment(**container: Any) -> dict[str, Any]:
     pod = {"containers": [{"name": "manager", "image": image, "args": ["--leader-elect"], **container}]}
     template = {"metadata": {"labels": {"control-plane": "controller-manager"}}, "spec": pod}
     return manifest("Deployment", "operator", {"replicas": 2, "template": template}, "apps/v1")
+
+
+def test_a_resource_whose_operator_cannot_be_read_hides_no_other_that_is_cut_off() -> None:
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 6443}]}]}
+    policy = manifest("NetworkPolicy", "closed", spec, "networking.k8s.io/v1")
+    broken = dragonfly()
+    broken["metadata"] = {"name": "a", "namespace": "data", "annotations": {"seawall.dev/operator": "no JSON"}}
+    messages = said("DFLY-SW-021", objects(broken, dragonfly(), deployment(), policy))
+    assert [it for it in messages if "it cannot reach 9999 of Dragonfly data/cache: NetworkPolicy data/closed" in it]
 
 
 def test_a_budget_that_cannot_be_read_is_blamed() -> None:

@@ -40,10 +40,11 @@ def page() -> str:
         INTRO,
         "## By version",
         _table(("operator", "versions", "basis", "that is"), _versions()),
-        "A version of CloudNativePG that is not here is projected as "
-        f"{versions.CNPG_OPERATOR}; a version of the Dragonfly operator that is not here is not projected at all. Both "
-        "are findings. Where another object decides a value and is not there (the image of a catalogue, the resources "
-        "of a sidecar whose ObjectStore is elsewhere), it is unknown, and nothing is concluded from it.",
+        f"A version of CloudNativePG that is not here is projected as {versions.CNPG_OPERATOR}, before 1.28 without "
+        "the labels `app.kubernetes.io/…` (source); a version of the Dragonfly operator that is not here is not "
+        "projected at all. Both are findings. Where another object decides a value and is not there (the image of a "
+        "catalogue, the resources of a sidecar whose ObjectStore is elsewhere), it is unknown, and nothing is "
+        "concluded from it.",
         "",
         f"## The {len(CASES)} cases for CloudNativePG",
         "\n".join(f"- {name}" for name in CASES),

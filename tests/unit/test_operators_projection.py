@@ -288,3 +288,11 @@ def test_the_service() -> None:
     ]
     assert service["metadata"]["labels"]["a"] == "b"
     assert service["metadata"]["annotations"] == {"c": "d"}
+
+
+def test_the_folder_of_snapshots() -> None:
+    claim = {"accessModes": ["ReadWriteOnce"]}
+    container = pod_spec(snapshot={"dir": "/backups", "persistentVolumeClaimSpec": claim})["containers"][0]
+    assert "--dir=/backups" in container["args"]
+    assert container["volumeMounts"] == [{"name": "df", "mountPath": "/backups"}]
+    assert "--dir=/dragonfly/snapshots" in pod_spec(snapshot={})["containers"][0]["args"]

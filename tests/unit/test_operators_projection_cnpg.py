@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from seawall.operators import barman, cnpg
-from seawall.operators.cnpg.projection import MAX_INSTANCES, project_cluster
+from seawall.operators.cnpg.projection import MAX_INSTANCES, project_cluster, project_pooler
 from seawall.operators.reading import UnprojectableError
 
 Manifest = dict[str, Any]
@@ -55,6 +55,21 @@ def test_inherited_labels_replace_the_operators_but_for_the_cluster() -> None:
     assert service["annotations"]["note"] == "b"
     assert named(made, "Pod")["pg-1"]["metadata"]["labels"]["cnpg.io/cluster"] == "x"
     assert "team" not in named(made, "Secret")["pg-ca"]["metadata"]["labels"], "certificates inherit nothing"
+
+
+@pytest.mark.parametrize(("version", "labelled"), [("1.27.4", False), ("1.28.0", True), ("1.30.0", True)])
+def test_recommended_labels_by_version(version: str, labelled: bool) -> None:
+    made = project_cluster(cluster(), version=version)
+    pooler = {"metadata": {"name": "pool"}, "spec": {"cluster": {"name": "pg"}}}
+    deployment = project_pooler(pooler, version=version)[0]
+    for labels in (
+        named(made, "Pod")["pg-1"]["metadata"]["labels"],
+        named(made, "Service")["pg-rw"]["metadata"]["labels"],
+        named(made, "Job")["pg-2-join"]["spec"]["template"]["metadata"]["labels"],
+        deployment["spec"]["template"]["metadata"]["labels"],
+    ):
+        assert ("app.kubernetes.io/name" in labels) is labelled
+        assert labels["cnpg.io/cluster"] == "pg"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +168,14 @@ def test_security_contexts_are_completed_field_by_field() -> None:
         "runAsGroup": 26,
         "seccompProfile": {"type": "Localhost", "localhostProfile": "p"},
     }, "the user's own context loses runAsNonRoot"
+
+
+def test_the_environment() -> None:
+    source = [{"secretRef": {"name": "more"}}]
+    container = first_pod(cluster(env=[{"name": "TZ", "value": "UTC"}], envFrom=source))["spec"]["containers"][0]
+    assert container["envFrom"] == source
+    assert container["env"][-1] == {"name": "TZ", "value": "UTC"}
+    assert {"name": "POD_NAME", "value": "pg-1"} in container["env"]
 
 
 def test_volumes() -> None:

@@ -124,10 +124,14 @@ def test_budgets(spec: Manifest, budgets: dict[str, int]) -> None:
 
 
 def test_monitors() -> None:
-    given = cluster(monitoring={"enablePodMonitor": True, "tls": {"enabled": True}})
+    relabel = [{"action": "drop"}]
+    given = cluster(
+        monitoring={"enablePodMonitor": True, "tls": {"enabled": True}, "podMonitorMetricRelabelings": relabel}
+    )
     spec = named(project_cluster(given), "PodMonitor")["pg"]["spec"]
     assert spec["selector"]["matchLabels"] == cnpg.instance_labels("pg")
     assert spec["podMetricsEndpoints"][0]["port"] == "metrics"
+    assert spec["podMetricsEndpoints"][0]["metricRelabelings"] == relabel
     assert spec["podMetricsEndpoints"][0]["tlsConfig"]["ca"]["secret"]["name"] == "pg-ca"
 
 

@@ -46,8 +46,8 @@ const (
 	proxy  = '7' // open to some requests only: the proxy looks at layer 7
 )
 
-// The letters for an entity that would be another letter if it were somewhere else: the API server on another kind of
-// machine, the world at an address that a policy names.
+// The letters for what would get another letter if it were somewhere else: the API server on another kind of machine,
+// the world at an address that a policy names, an address in a cluster with another number of address families.
 var elsewhere = map[byte]byte{closed: 'c', open: 'O', proxy: '&'}
 
 // question is one line of stdin.
@@ -186,7 +186,8 @@ func decide(logger *slog.Logger, asked *question) (*answer, error) {
 		known.of(labels.GetCIDRLabels(prefix))
 	}
 	for _, address := range asked.Addresses {
-		peers = append(peers, peer{known.of(labels.GetCIDRLabels(longest(prefixes, address)))})
+		set := labels.GetCIDRLabels(longest(prefixes, address))
+		peers = append(peers, peer{known.of(set), known.of(otherStack(set))})
 	}
 	for _, name := range asked.Entities {
 		if name == labels.IDNameWorld && asked.DualStack {
@@ -433,6 +434,21 @@ func (known *identities) elsewhere(name string, prefixes []netip.Prefix) []*iden
 		}
 	}
 	return found
+}
+
+// otherStack are the labels of an IPv4 address outside in a cluster with one family of addresses instead of two, or the
+// other way round.
+func otherStack(set labels.Labels) labels.Labels {
+	changed := maps.Clone(set)
+	name := labels.IDNameWorldIPv4
+	if _, dual := set[name]; dual {
+		delete(changed, name)
+		name = labels.IDNameWorld
+	} else {
+		delete(changed, labels.IDNameWorld)
+	}
+	changed[name] = labels.NewLabel(name, "", labels.LabelSourceReserved)
+	return changed
 }
 
 func withAPIServer(set labels.Labels) labels.Labels {
