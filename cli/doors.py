@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from seawall.errors import UserError
-from seawall.policy.estate.objects import Note
 
 if TYPE_CHECKING:
     from seawall.policy.checking import Opened
     from seawall.policy.estate.folder import Reading
 
 STDIN = "-"
-_FOLDER_SHOWS_NOT = (
-    Note("buckets, keys and identities: a folder of YAML does not hold them"),
-    Note("whatever is in the cluster and not in this folder; policies and budgets there add to these"),
-)
-_CLUSTER_SHOWS_NOT = (
-    Note("buckets, keys and identities: a cluster does not hold them"),
-    Note("keys, types and values of Secrets: only their names and labels are asked for"),
-)
 
 
 def door(
@@ -58,14 +49,16 @@ def open_folder(source: str) -> "Opened":
     """
     from seawall.policy.checking import Opened
     from seawall.policy.estate.building import build
+    from seawall.policy.estate.objects import Note
+    from seawall.policy.estate.sight import FOLDER
 
     reading = _read(source)
     if not reading.objects and not reading.unreadable:
         raise UserError(_nothing(source, reading))
-    notes = [*_FOLDER_SHOWS_NOT, *(Note("an exported state: give it with --state", file) for file in reading.states)]
+    notes = [*FOLDER.notes, *(Note("an exported state: give it with --state", file) for file in reading.states)]
     return Opened(
         source,
-        build(reading.objects, notes=notes),
+        build(reading.objects, notes=notes, sees=FOLDER.sees),
         reading.files,
         reading.not_kubernetes,
         tuple(reading.unreadable),
@@ -80,11 +73,12 @@ def open_state(source: str) -> "Opened":
     """
     from seawall.policy.checking import Opened
     from seawall.policy.estate import engine
+    from seawall.policy.estate.sight import STATE
     from seawall.policy.estate.state import MAX_BYTES, read_state
 
     name = "<stdin>" if source == STDIN else source
     state = read_state(_bytes(source, MAX_BYTES), name)
-    estate = engine.estate(state.resources, notes=state.notes)
+    estate = engine.estate(state.resources, STATE, state.notes)
     if not estate.declared and not estate.others:
         raise UserError(f"{name}: the state of stack {state.stack or '(none)'} holds no resources to judge")
     return Opened(f"stack {state.stack} in {name}", estate, files=1)
@@ -103,12 +97,13 @@ def open_cluster(context: str, kubeconfig: Path | None = None) -> "Opened":
     from seawall.policy.estate.cluster_api import ClusterApi
     from seawall.policy.estate.folder import Unreadable
     from seawall.policy.estate.live import read_cluster
+    from seawall.policy.estate.sight import LIVE
 
     api = ClusterApi(context, kubeconfig)
     screen = Console(stderr=True)
     with screen.status(f"reading {escape(context)}") as line:
         seen = read_cluster(api, told=lambda what: line.update(f"reading {escape(context)}: {escape(what)}"))
-    estate = build(seen.objects, notes=[*_CLUSTER_SHOWS_NOT, *seen.notes], sees=seen.sees)
+    estate = build(seen.objects, notes=[*LIVE.notes, *seen.notes], sees=seen.sees)
     refused = tuple(Unreadable(path, None, why) for path, why in seen.refused)
     return Opened(f"context {context}", estate, unreadable=refused)
 

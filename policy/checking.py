@@ -11,6 +11,7 @@ from seawall.policy.configuration import Configuration
 from seawall.policy.estate import entry
 from seawall.policy.estate.folder import Unreadable
 from seawall.policy.estate.model import Estate
+from seawall.policy.estate.sight import CLOUD
 from seawall.policy.findings import Finding, Level, Rule, Severity
 from seawall.policy.judging import judge
 from seawall.policy.reachability import matrix_text
@@ -116,7 +117,7 @@ def check(opened: Opened, asked: Asked, prepared: Prepared, *, day: date) -> Res
         today=day,
         known=[rule.id for rule in load()],
         judged=None if opened.unreadable else ids,
-        cloud="cloud" in estate.sees,
+        cloud=CLOUD in estate.sees,
     )
     fixed: Iterable[baseline.Entry] = ()
     if prepared.held is not None:

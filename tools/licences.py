@@ -13,8 +13,8 @@ _PURPOSE = (
 )
 
 _ANALYZER = (
-    "For tests only, in an environment of its own (`tests/oracles/requirements-analyzer.txt`): network-config-analyzer, "
-    "Apache-2.0; what it needs is under Apache-2.0, BSD or MIT."
+    "For tests only, in an environment of its own (`tests/oracles/requirements-analyzer.txt`): "
+    "network-config-analyzer, Apache-2.0; what it needs is under Apache-2.0, BSD or MIT."
 )
 
 _READ = {"promql-parser": "MIT License"}

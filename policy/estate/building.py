@@ -6,8 +6,10 @@ from typing import Any
 from seawall.policy.estate.duplicates import settle
 from seawall.policy.estate.kinds import BUDGET, CILIUM_POLICY, NETWORK_POLICY
 from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
+from seawall.policy.estate.objects import UNPLACED
 from seawall.policy.estate.pods import WORKLOADS
 from seawall.policy.estate.projecting import RECONCILED, Made, Projecting
+from seawall.policy.estate.values import UNKNOWN, UnknownValueError
 
 CLUSTER_SCOPED = frozenset(
     {
@@ -57,13 +59,21 @@ def kube_object(manifest: Mapping[str, Any], origin: Origin, *, name: str = "") 
     metadata = manifest.get("metadata")
     given = metadata if isinstance(metadata, Mapping) else {}
     called, namespace = given.get("name"), given.get("namespace")
+    unknown = ("metadata",) if metadata is UNKNOWN else ("metadata", "name") if called is UNKNOWN else None
     if not isinstance(called, str) or not called:
-        called = name or str(given.get("generateName") or NO_NAME)
+        prefix = given.get("generateName")
+        called = name or (prefix if isinstance(prefix, str) and prefix else NO_NAME)
     if kind in CLUSTER_SCOPED:
         namespace = ""
+    elif metadata is UNKNOWN or namespace is UNKNOWN:
+        namespace, unknown = UNPLACED, unknown or ("metadata", "namespace")
     elif not isinstance(namespace, str) or not namespace:
         namespace = "default"
-    return KubeObject(group, kind, namespace, called, manifest, origin)
+    problem = UnknownValueError(unknown) if unknown is not None else None
+    thing = KubeObject(group, kind, namespace, called, manifest, origin, unknown=problem)
+    if problem is not None:
+        problem.about(thing)
+    return thing
 
 
 def build(
@@ -84,6 +94,10 @@ def build(
     unread = [thing.title for thing in settled.objects if thing.group_kind in _UNREAD_POLICIES]
     if unread:
         said.append(Note(f"what these policies admit or deny: {', '.join(unread[:5])}{', …' if unread[5:] else ''}"))
+    adrift = [thing.title for thing in settled.objects if thing.unknown is not None]
+    if adrift:
+        names = f"{', '.join(adrift[:5])}{', …' if adrift[5:] else ''}"
+        said.append(Note(f"what surrounds these, whose name or namespace is not known yet: {names}"))
     cache: dict[object, Made] = {}
     first = Projecting(settled.objects, cache)
     said += first.notes()

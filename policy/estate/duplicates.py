@@ -62,6 +62,8 @@ def settle(things: Iterable[KubeObject]) -> Settled:
 
 def _identity(thing: KubeObject) -> object:
     metadata = thing.manifest.get("metadata")
+    if thing.unknown is not None:
+        return thing
     named = isinstance(metadata, Mapping) and isinstance(metadata.get("name"), str) and metadata["name"] != ""
     return (thing.group_kind, thing.namespace, thing.name) if named else thing
 

@@ -13,6 +13,7 @@ from typing import Any
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
+from seawall.policy.estate.sight import STACK, Sight
 from seawall.policy.estate.values import UNKNOWN
 
 _UNKNOWNS = frozenset(
@@ -73,8 +74,8 @@ def from_args(args: Any) -> Estate:
     )
 
 
-def estate(resources: Iterable[Resource], notes: Iterable[Note] = ()) -> Estate:
-    """The estate of a stack's resources; `notes` say what else its door cannot see."""
+def estate(resources: Iterable[Resource], sight: Sight = STACK, notes: Iterable[Note] = ()) -> Estate:
+    """The estate of a stack's resources; `sight` and `notes` say what its door cannot see."""
     declared: list[KubeObject] = []
     others: list[KubeObject] = []
     for resource in resources:
@@ -84,8 +85,7 @@ def estate(resources: Iterable[Resource], notes: Iterable[Note] = ()) -> Estate:
         elif not resource.type.startswith("pulumi:"):
             origin = Origin(urn=resource.urn, awaits=resource.awaits, hidden=resource.hidden)
             others.append(KubeObject(PULUMI, resource.type, "", resource.name, resource.properties, origin))
-    unseen = Note("whatever is in the cluster and not in this stack; policies and budgets there add to these")
-    return build(declared, others=others, notes=[unseen, *notes], sees=("cloud",))
+    return build(declared, others=others, notes=[*sight.notes, *notes], sees=sight.sees)
 
 
 def declared_object(resource: Resource) -> KubeObject | None:

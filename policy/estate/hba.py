@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple
 
 
@@ -202,8 +203,15 @@ class Hba:
         """The first line by which clients at some address are let in; None when there is none."""
         return next((line for line in self.outcomes(role, database, tls=tls) if line is not None and line.admits), None)
 
-    def in_force(self, *, tls: bool) -> list[Line]:
+    def in_force(self, *, tls: bool) -> Sequence[Line]:
         """The lines to which some connection with TLS, or without, may come: those up to a wall about everything."""
+        return self._in_force[tls]
+
+    @cached_property
+    def _in_force(self) -> Mapping[bool, Sequence[Line]]:
+        return {tls: self._up_to_a_wall(tls=tls) for tls in (True, False)}
+
+    def _up_to_a_wall(self, *, tls: bool) -> Sequence[Line]:
         found: list[Line] = []
         walls: list[Network] = []
         for line in self.lines:

@@ -138,6 +138,7 @@ def _server_fields(text: str) -> list[_Field]:
         place += joins
 
 
+@lru_cache(maxsize=4096)
 def _server_line(text: str, index: int | None, major: int | None) -> Line | None:
     fields = _server_fields(text)
     if not fields:
@@ -312,6 +313,7 @@ def _bouncer_tokens(text: str) -> list[_Token]:
             tokens.append(_Token(text[start:place]))
 
 
+@lru_cache(maxsize=4096)
 def _bouncer_line(text: str, index: int | None, version: Version | None) -> Line | None:
     tokens = _bouncer_tokens(text)
     if not tokens:

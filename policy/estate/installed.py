@@ -1,17 +1,28 @@
 """The operators that an estate installs, from their Deployments or from releases of their charts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from seawall.operators import barman, cnpg, dragonfly, versions
 from seawall.operators.charts import CLOUDNATIVE_PG, DRAGONFLY_OPERATOR, PLUGIN_BARMAN_CLOUD, chart
 from seawall.policy.estate.kinds import DEPLOYMENT
 from seawall.policy.estate.model import Estate, KubeObject, Origin, PodSet, pod_sets
-from seawall.policy.estate.releases import Release, releases
-from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError
+from seawall.policy.estate.releases import RELEASES, Release, chart_named, release_of
+from seawall.policy.estate.suspects import Family, Suspect, images_of, suspect
+from seawall.policy.estate.values import CannotEvaluateError
 
-Family = Literal["dragonfly", "cnpg", "barman"]
+__all__ = [
+    "CHARTS",
+    "TITLES",
+    "Family",
+    "Installed",
+    "family_of_image",
+    "images_of",
+    "installed",
+    "of_family",
+    "operator_by",
+]
 
 TITLES: Mapping[Family, str] = {
     "dragonfly": "the Dragonfly operator",
@@ -42,18 +53,30 @@ _PORTS: Mapping[Family, tuple[tuple[str, int], ...]] = {
 }
 
 
+_Value = TypeVar("_Value")
+
+
 @dataclass(frozen=True, eq=False)
 class Installed:
-    """One operator in one namespace."""
+    """One operator in one namespace. What of it cannot be read raises `CannotEvaluateError` when it is asked for."""
 
     family: Family
     thing: KubeObject
     """The Deployment, or the object that makes the release."""
     namespace: str
-    pods: PodSet
-    image: str | None
-    """The image, or what stands for it in a release (`name:tag`); None when nothing says it."""
     release: Release | None
+    _pods: PodSet | CannotEvaluateError
+    _image: str | CannotEvaluateError | None
+
+    @property
+    def pods(self) -> PodSet:
+        """Its pods; those of a release as its chart makes them."""
+        return _told(self._pods)
+
+    @property
+    def image(self) -> str | None:
+        """The image, or what stands for it in a release (`name:tag`); None when nothing says it."""
+        return _told(self._image)
 
     @property
     def version(self) -> str | None:
@@ -65,34 +88,107 @@ class Installed:
         return tag.removeprefix("v") if tag else None
 
     def replicas(self) -> int | None:
-        """How many pods run it; None when values that are not seen here may say it. Raises `CannotEvaluateError`."""
+        """How many pods run it; None when values that are not seen here may say it."""
         if self.release is None:
             return self.pods.count
         given = self.release.values.at("replicaCount").integer()
         return given if given is not None else 1 if self.release.complete else None
 
 
-def installed(estate: Estate) -> Mapping[KubeObject, Installed]:
-    """The operators by their Deployment or release; use through `estate.memo`.
+def _told(value: _Value | CannotEvaluateError) -> _Value:
+    if isinstance(value, CannotEvaluateError):
+        raise value.with_traceback(None)
+    return value
 
-    Where both are there, as in a cluster, the Deployment is what runs. Those that cannot be read are not here: a rule
-    that looks at that object is told.
+
+class _Operators:
+    """The operators of an estate, and what may install one and cannot be read."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[KubeObject, Installed] = {}
+        self.suspects: dict[KubeObject, Suspect] = {}
+        for thing in estate.of(DEPLOYMENT):
+            if not thing.projected:
+                self._add_deployment(thing)
+        running = {(one.family, one.namespace) for one in self.found.values()}
+        for kind in RELEASES:
+            for thing in estate.of(kind):
+                self._add_release(thing, estate, running)
+        families = {one.family for one in self.found.values()}
+        self.doubts: dict[Family, Suspect] = {}
+        """For the families of which none was found: what may be one."""
+        for it in self.suspects.values():
+            for family in it.families - families:
+                self.doubts.setdefault(family, it)
+
+    def _add_deployment(self, thing: KubeObject) -> None:
+        problems: list[CannotEvaluateError] = []
+        for image in images_of(thing, problems):
+            family = family_of_image(image)
+            if family is not None:
+                pods = _pods_of(thing)
+                self.found[thing] = Installed(family, thing, thing.namespace, None, pods, image)
+                return
+        self._suspect(thing, problems)
+
+    def _add_release(self, thing: KubeObject, estate: Estate, running: set[tuple[Family, str]]) -> None:
+        try:
+            release = release_of(thing, estate)
+        except CannotEvaluateError as problem:
+            named = chart_named(thing)
+            if named is None:
+                self._suspect(thing, [problem])
+            elif named in CHARTS:
+                problem.about(thing)
+                self.suspects[thing] = Suspect(thing, frozenset({CHARTS[named]}), problem)
+            return
+        family = CHARTS.get(release.chart) if release is not None else None
+        if release is not None and family is not None and (family, release.namespace) not in running:
+            self.found[thing] = _released(release, family)
+
+    def _suspect(self, thing: KubeObject, problems: list[CannotEvaluateError]) -> None:
+        one = suspect(thing, problems[0]) if problems else None
+        if one is not None:
+            self.suspects[thing] = one
+
+
+def _operators(estate: Estate) -> _Operators:
+    return _Operators(estate)
+
+
+def installed(estate: Estate) -> Mapping[KubeObject, Installed]:
+    """The operators by their Deployment or release.
+
+    Where both are there, as in a cluster, the Deployment is what runs. Those that cannot be read are not here.
     """
-    found: dict[KubeObject, Installed] = {}
-    for thing in estate.of(DEPLOYMENT):
-        if not thing.projected and (one := _deployed(thing)) is not None:
-            found[thing] = one
-    running = {(one.family, one.namespace) for one in found.values()}
-    for release in estate.memo(releases).values():
-        family = CHARTS.get(release.chart)
-        if family is not None and (family, release.namespace) not in running:
-            found[release.thing] = _released(release, family)
-    return found
+    return estate.memo(_operators).found
+
+
+def operator_by(thing: KubeObject, estate: Estate, families: Iterable[Family]) -> Installed | None:
+    """The operator that an object installs, None when it is none of these families.
+
+    Raises `CannotEvaluateError` when it may be one of them and cannot be read.
+    """
+    operators = estate.memo(_operators)
+    one = operators.found.get(thing)
+    if one is not None:
+        return one if one.family in families else None
+    doubt = operators.suspects.get(thing)
+    if doubt is not None and doubt.families.intersection(families):
+        raise doubt.problem.with_traceback(None)
+    return None
 
 
 def of_family(estate: Estate, family: Family) -> tuple[Installed, ...]:
-    """The operators of one family."""
-    return tuple(one for one in estate.memo(installed).values() if one.family == family)
+    """The operators of one family.
+
+    Raises `CannotEvaluateError` when there is none, and something that cannot be read is called like one.
+    """
+    operators = estate.memo(_operators)
+    doubt = operators.doubts.get(family)
+    if doubt is not None:
+        raise doubt.problem.with_traceback(None)
+    return tuple(one for one in operators.found.values() if one.family == family)
 
 
 def family_of_image(image: str) -> Family | None:
@@ -103,49 +199,48 @@ def family_of_image(image: str) -> Family | None:
     return _IMAGES.get(name)
 
 
-def _deployed(thing: KubeObject) -> Installed | None:
+def _pods_of(deployment: KubeObject, owner: KubeObject | None = None) -> PodSet | CannotEvaluateError:
     try:
-        images = [it.at("image").text() or "" for it in thing.at("spec", "template", "spec", "containers").items()]
-        for image in images:
-            family = family_of_image(image)
-            if family is not None:
-                return Installed(family, thing, thing.namespace, pod_sets(thing)[0], image, None)
-    except CannotEvaluateError:
-        pass  # no image says that it is an operator
-    return None
+        return pod_sets(deployment, owner)[0]
+    except CannotEvaluateError as problem:
+        return problem
 
 
 def _released(release: Release, family: Family) -> Installed:
     """An operator as its chart makes it: labels, replicas and image by the release's values."""
-    inside: tuple[str, ...] = ("manager", "image") if family == "dragonfly" else ("image",)
+    pods: PodSet | CannotEvaluateError
+    image: str | CannotEvaluateError | None
+    try:
+        pods = _pods_of(_deployment(release, family), release.thing)
+    except CannotEvaluateError as problem:
+        problem.about(release.thing)
+        pods = problem
+    try:
+        image = _image(release, family)
+    except CannotEvaluateError as problem:
+        problem.about(release.thing)
+        image = problem
+    return Installed(family, release.thing, release.namespace, release, pods, image)
+
+
+def _deployment(release: Release, family: Family) -> KubeObject:
     labels = dict(_LABELS[family])
-    override = _seen(release, "nameOverride")
-    if isinstance(override, str) and override:
+    override = release.values.at("nameOverride").text()
+    if override:
         labels["app.kubernetes.io/name"] = override
     labels["app.kubernetes.io/instance"] = release.name
-    more = _seen(release, "podLabels")
-    if isinstance(more, Mapping):
-        labels |= {str(key): value for key, value in more.items() if isinstance(value, str)}
+    labels |= release.values.at("podLabels").texts()
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "ports": _ports(family)}]}}
     manifest = {"metadata": {"name": release.name, "namespace": release.namespace}, "spec": {"template": template}}
     origin = Origin(made_by=f"Helm, from {release.thing.title}")
-    deployment = KubeObject(*DEPLOYMENT, release.namespace, release.name, manifest, origin, projected=True)
-    repository, tag = _seen(release, *inside, "repository"), _seen(release, *inside, "tag")
-    said = (
-        f"{repository if isinstance(repository, str) else release.chart}:{tag}"
-        if isinstance(tag, str) and tag
-        else None
-    )
-    return Installed(family, release.thing, release.namespace, pod_sets(deployment, release.thing)[0], said, release)
+    return KubeObject(*DEPLOYMENT, release.namespace, release.name, manifest, origin, projected=True)
+
+
+def _image(release: Release, family: Family) -> str | None:
+    inside: tuple[str, ...] = ("manager", "image") if family == "dragonfly" else ("image",)
+    tag = release.values.at(*inside, "tag").text()
+    return f"{release.values.at(*inside, 'repository').text() or release.chart}:{tag}" if tag else None
 
 
 def _ports(family: Family) -> list[dict[str, Any]]:
     return [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in _PORTS[family]]
-
-
-def _seen(release: Release, *keys: str) -> Any:
-    """A value as it is written, None when it is absent or beyond what cannot be read."""
-    try:
-        return release.values.at(*keys).raw
-    except CannotEvaluateError:
-        return UNKNOWN

@@ -46,7 +46,11 @@ class Intent:
 
 
 def intent_of(thing: KubeObject) -> Intent:
-    """The intent in a resource's annotations. Raises `CannotEvaluateError` when one cannot be read."""
+    """The intent in a resource's annotations, read once. Raises `CannotEvaluateError` when one cannot be read."""
+    return thing.memo(_intent_of)
+
+
+def _intent_of(thing: KubeObject) -> Intent:
     clients = annotation_mapping(thing, annotations.CLIENTS)
     platform = annotation_mapping(thing, annotations.PLATFORM)
     scraper = annotation_mapping(thing, annotations.SCRAPER)

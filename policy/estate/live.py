@@ -14,6 +14,7 @@ from seawall.policy.estate import kinds
 from seawall.policy.estate.building import kube_object
 from seawall.policy.estate.kinds import SECRET, GroupKind
 from seawall.policy.estate.objects import KubeObject, Note, Origin
+from seawall.policy.estate.sight import LIVE, SECRETS
 from seawall.policy.estate.values import UNKNOWN
 
 PAGE = 500
@@ -47,7 +48,7 @@ class Seen:
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Path and reason of each list that could not be read: rules took its objects for absent."""
     notes: list[Note] = field(default_factory=list)
-    sees: set[str] = field(default_factory=lambda: {"cluster"})
+    sees: set[str] = field(default_factory=lambda: set(LIVE.sees))
     """As `Estate.sees` has it."""
     requests: int = 0
 
@@ -135,7 +136,7 @@ def _list(api: Api, kind: GroupKind, api_version: str, path: str, seen: Seen) ->
         token = _text(metadata, "continue") if isinstance(metadata, Mapping) else ""
         if not token:
             if kind == SECRET:
-                seen.sees.add("secrets")
+                seen.sees.add(SECRETS)
             return
         if token in tokens:
             raise EnvironmentFailure(f"the API server gives the same page again and again (GET {path})")

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from seawall.operators.labels import NAMESPACE_NAME
 from seawall.policy.estate.kinds import NAMESPACE, GroupKind
 from seawall.policy.estate.label_index import LabelIndex, Selects
-from seawall.policy.estate.objects import KubeObject, Note, Operator, Origin
+from seawall.policy.estate.memo import once
+from seawall.policy.estate.objects import UNPLACED, KubeObject, Note, Operator, Origin
 from seawall.policy.estate.pods import WORKLOADS, ContainerPort, PodSet, operator_pods, pod_sets
 from seawall.policy.estate.values import CannotEvaluateError
 
@@ -42,9 +43,7 @@ class Estate:
         """Resources of a Pulumi stack that are no Kubernetes objects, in group `PULUMI`."""
         self.notes = tuple(notes)
         self.sees = frozenset(sees)
-        """What the door can show besides declared Kubernetes objects: `cloud` (resources of a Pulumi stack that are
-        none), `cluster` (all that is in the cluster, not only what somebody declared here) and `secrets` (every Secret
-        of the cluster by name)."""
+        """What the door can show besides declared Kubernetes objects, as `Sight` has it."""
         self.duplicates = tuple(duplicates)
         """Objects that are declared several times, each with all its declarations in their order. The last one is what
         this estate holds."""
@@ -55,15 +54,18 @@ class Estate:
         """Declarations that are in no variant, because there would be too many."""
         self._projections = projections
         self._operators = dict(operators or {})
-        self._memo: dict[object, object] = {}
+        self._memo: dict[object, Any] = {}
         self._by_kind: dict[GroupKind, list[KubeObject]] = defaultdict(list)
         self._by_kind_and_namespace: dict[tuple[GroupKind, str], list[KubeObject]] = defaultdict(list)
         self._by_name: dict[tuple[GroupKind, str, str], KubeObject] = {}
+        self._unknown: dict[tuple[GroupKind, str], CannotEvaluateError] = {}
         for thing in (*self.objects(), *self.others):
             kind = thing.group_kind
             self._by_kind[kind].append(thing)
             self._by_kind_and_namespace[kind, thing.namespace].append(thing)
             self._by_name.setdefault((kind, thing.namespace, thing.name), thing)
+            if thing.unknown is not None:
+                self._unknown.setdefault((kind, thing.namespace), thing.unknown)
 
     def objects(self) -> Iterator[KubeObject]:
         """All objects, the declared ones first."""
@@ -73,29 +75,41 @@ class Estate:
                 yield from made
 
     def of(self, kind: GroupKind, namespace: str | None = None) -> list[KubeObject]:
-        """The objects of a kind, declared and projected, in one namespace or in all."""
+        """The objects of a kind, declared and projected, in one namespace or in all.
+
+        Raises `CannotEvaluateError` when there is one whose namespace is not known yet: it may be any neighbour.
+        """
+        self._all_placed(kind)
         if namespace is None:
             return self._by_kind.get(kind, [])
         return self._by_kind_and_namespace.get((kind, namespace), [])
 
+    def every(self, kind: GroupKind) -> list[KubeObject]:
+        """The same, for who looks at each by itself: those too whose namespace is not known yet."""
+        return self._by_kind.get(kind, [])
+
     def find(self, kind: GroupKind, namespace: str, name: str) -> KubeObject | None:
-        """The object of this name, a declared one before a projected; `namespace` is empty for what has none."""
-        return self._by_name.get((kind, namespace, name))
+        """The object of this name, a declared one before a projected; `namespace` is empty for what has none.
+
+        Raises `CannotEvaluateError` when none is here, and one whose name or namespace is not known yet may be it.
+        """
+        found = self._by_name.get((kind, namespace, name))
+        if found is None or found.unknown is not None:
+            self._all_placed(kind)
+            if (kind, namespace) in self._unknown:
+                raise self._unknown[kind, namespace].with_traceback(None)
+        return found
+
+    def _all_placed(self, kind: GroupKind) -> None:
+        if self._unknown and (kind, UNPLACED) in self._unknown:
+            raise self._unknown[kind, UNPLACED].with_traceback(None)
 
     def memo(self, make: Callable[["Estate"], _Made]) -> _Made:
         """What `make` makes of this estate: made once, however often it is asked for, and so is its failure.
 
         `make` is the key: pass a function of a module, not a lambda.
         """
-        if make not in self._memo:
-            try:
-                self._memo[make] = make(self)
-            except CannotEvaluateError as problem:
-                self._memo[make] = problem
-        made = self._memo[make]
-        if isinstance(made, CannotEvaluateError):
-            raise made.with_traceback(None)
-        return cast(_Made, made)
+        return once(self._memo, make, self)
 
     def made_of(self, owner: KubeObject) -> list[KubeObject]:
         """What the operator makes of an object. Raises `CannotEvaluateError` when that cannot be said."""
@@ -143,6 +157,9 @@ class Estate:
         found: dict[KubeObject, tuple[PodSet, ...] | CannotEvaluateError] = {}
         for thing in self.declared:
             kind = thing.group_kind
+            if thing.unknown is not None:
+                found[thing] = thing.unknown
+                continue
             try:
                 if kind in WORKLOADS:
                     found[thing] = tuple(pod_sets(thing))
@@ -175,7 +192,7 @@ class Estate:
     @cached_property
     def namespaces(self) -> dict[str, KubeObject]:
         """The declared namespaces by name."""
-        return {thing.name: thing for thing in self.of(NAMESPACE)}
+        return {thing.name: thing for thing in self.of(NAMESPACE) if thing.unknown is None}
 
     def namespace_labels(self, name: str) -> dict[str, str] | None:
         """The labels of a namespace, its name label included; None when the namespace is not declared here."""

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from seawall.policy.estate.kinds import GroupKind
-from seawall.policy.estate.values import View
+from seawall.policy.estate.memo import once
+from seawall.policy.estate.values import UnknownValueError, View
+
+UNPLACED = "(not known yet)"
+"""Stands for the namespace of an object that another resource will name: it may be any."""
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +54,29 @@ class KubeObject:
     group: str
     kind: str
     namespace: str
-    """The namespace, `default` when none is given; empty for what has none."""
+    """The namespace, `default` when none is given; empty for what has none; `UNPLACED` when it is not known."""
     name: str
     manifest: Mapping[str, Any]
     """Plain values, some possibly `UNKNOWN`. Rules read it through `at`."""
     origin: Origin
     projected: bool = False
+    unknown: UnknownValueError | None = None
+    """Why its name or its namespace is not known, None when both are. `UNPLACED` is the namespace that is not."""
+
+    group_kind: GroupKind = field(init=False, repr=False)
+    """What the object is, whatever its API version."""
+    _root: View = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Sets what every rule asks for."""
+        object.__setattr__(self, "group_kind", (self.group, self.kind))
+        object.__setattr__(self, "_root", View(self.manifest))
 
     @cached_property
-    def group_kind(self) -> GroupKind:
-        """What the object is, whatever its API version."""
-        return self.group, self.kind
+    def _memo(self) -> dict[object, Any]:
+        return {}
 
     @cached_property
-    def _root(self) -> View:
-        return View(self.manifest)
-
-    @property
     def title(self) -> str:
         """The object for a person: `Dragonfly dragonfly-system/cache`."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
@@ -84,6 +96,13 @@ class KubeObject:
         for reference in references if isinstance(references, list) else ():
             if isinstance(reference, Mapping):
                 yield str(reference.get("kind")), str(reference.get("name"))
+
+    def memo(self, make: Callable[["KubeObject"], _Made]) -> _Made:
+        """What `make` makes of this object alone: made once, and so is its failure.
+
+        `make` is the key: pass a function of a module, not a lambda.
+        """
+        return once(self._memo, make, self)
 
     def annotation(self, key: str) -> str | None:
         """The text of an annotation, None when it is absent."""

@@ -92,7 +92,7 @@ class PodSet:
         count = None if path is None else self._told(lambda: self.workload.at(*path).integer())
         return 1 if count is None else count
 
-    @property
+    @cached_property
     def spec(self) -> View:
         """The pod's `spec`."""
         return self._told(lambda: self.template.at("spec"))

@@ -12,6 +12,7 @@ from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.reading import UnprojectableError
 from seawall.policy.estate.kinds import CLUSTER, DEPLOYMENT, DRAGONFLY, OBJECT_STORE, POOLER
 from seawall.policy.estate.objects import KubeObject, Note, Operator, Origin
+from seawall.policy.estate.suspects import Suspect, images_of, suspect
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View, WrongTypeError
 
 RECONCILED = (DRAGONFLY, CLUSTER, POOLER)
@@ -41,6 +42,7 @@ class Projecting:
         self._clusters: dict[tuple[str, str], KubeObject] = {}
         self._pooler_secrets: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._seen: dict[str, Operator] = {}
+        self._suspects: dict[str, Suspect] = {}
         for thing in objects:
             kind = thing.group_kind
             if kind in RECONCILED:
@@ -52,7 +54,7 @@ class Projecting:
             elif kind == POOLER:
                 self._note_secret(thing)
             elif kind == DEPLOYMENT:
-                self._seen.update(_operators_in(thing))
+                self._look_at(thing)
         self.operators: dict[KubeObject, Operator] = {}
         self.made: dict[KubeObject, Made] = {}
         for thing in self._reconciled:
@@ -64,6 +66,34 @@ class Projecting:
         for text in sorted({text for family, operator in families for text in _remarks(family, operator)}):
             yield Note(text)
 
+    def _look_at(self, deployment: KubeObject) -> None:
+        problems: list[CannotEvaluateError] = []
+        found = _operators_in(deployment, problems)
+        self._seen.update(found)
+        one = suspect(deployment, problems[0]) if problems and not found else None
+        if one is not None:
+            for family in one.families:
+                self._suspects.setdefault(family, one)
+
+    def _operator_of(self, thing: KubeObject) -> Operator:
+        """The operator that reconciles a resource: by its annotation, else as seen here, else the newest known.
+
+        Raises `CannotEvaluateError` when the annotation, or a Deployment called like the operator, cannot be read.
+        """
+        family = _family(thing)
+        written = annotation_mapping(thing, annotations.OPERATOR)
+        default = _DEFAULTS[family]
+        if written is not None:
+            return Operator(
+                written.at("version").text() or default.version,
+                written.at("namespace").text() or default.namespace,
+                f"annotation {annotations.OPERATOR}",
+            )
+        doubt = self._suspects.get(family)
+        if doubt is not None and family not in self._seen:
+            raise doubt.problem.with_traceback(None)
+        return self._seen.get(family, default)
+
     def _note_secret(self, pooler: KubeObject) -> None:
         try:
             secret = pooler_secret(pooler.manifest)
@@ -74,8 +104,10 @@ class Projecting:
             self._pooler_secrets[pooler.namespace, cluster][secret] = None
 
     def _project(self, thing: KubeObject) -> Made:
+        if thing.unknown is not None:
+            return thing.unknown
         try:
-            operator = self.operators[thing] = _operator_of(thing, self._seen)
+            operator = self.operators[thing] = self._operator_of(thing)
             key, make = self._maker(thing, operator)
             if key not in self._cache:
                 self._cache[key] = [_projected(manifest, thing) for manifest in make()]
@@ -147,23 +179,6 @@ def _remarks(family: str, operator: Operator) -> Iterator[str]:
         yield f"what {_NAMES[family]} {operator.version} makes is known from its source, not observed"
 
 
-def _operator_of(thing: KubeObject, seen: Mapping[str, Operator]) -> Operator:
-    """The operator that reconciles a resource: by its annotation, else as seen in the estate, else the newest known.
-
-    Raises `CannotEvaluateError` when the annotation cannot be read.
-    """
-    family = _family(thing)
-    written = annotation_mapping(thing, annotations.OPERATOR)
-    default = _DEFAULTS[family]
-    if written is not None:
-        return Operator(
-            written.at("version").text() or default.version,
-            written.at("namespace").text() or default.namespace,
-            f"annotation {annotations.OPERATOR}",
-        )
-    return seen.get(family, default)
-
-
 def annotation_mapping(thing: KubeObject, key: str) -> View | None:
     """The JSON mapping in an annotation, None when it is absent. Raises `CannotEvaluateError` when it is not JSON."""
     text = thing.annotation(key)
@@ -179,15 +194,10 @@ def annotation_mapping(thing: KubeObject, key: str) -> View | None:
     return View(value, path)
 
 
-def _operators_in(deployment: KubeObject) -> dict[str, Operator]:
-    """The operators that a Deployment runs, by the tag of their image."""
-    try:
-        containers = deployment.at("spec", "template", "spec", "containers").items()
-        images = [container.at("image").text() or "" for container in containers]
-    except CannotEvaluateError:
-        return {}
+def _operators_in(deployment: KubeObject, problems: list[CannotEvaluateError]) -> dict[str, Operator]:
+    """The operators that a Deployment runs, by the tag of their image; what cannot be read goes to `problems`."""
     found: dict[str, Operator] = {}
-    for image in images:
+    for image in images_of(deployment, problems):
         repository = image.partition("@")[0].rpartition(":")[0]
         tag = versions.image_tag(image)
         for suffix, family in _OPERATOR_IMAGES.items():

@@ -57,20 +57,6 @@ class _Source:
     says: KubeObject
 
 
-def releases(estate: Estate) -> Mapping[KubeObject, Release]:
-    """The releases that can be read, by their objects; use through `estate.memo`. The others raise in `release_of`."""
-    found: dict[KubeObject, Release] = {}
-    for kind in RELEASES:
-        for thing in estate.of(kind):
-            try:
-                release = release_of(thing, estate)
-            except CannotEvaluateError:
-                continue  # a rule that asks for this very release is told
-            if release is not None:
-                found[thing] = release
-    return found
-
-
 def release_of(thing: KubeObject, estate: Estate) -> Release | None:
     """The release that an object makes; None when nothing here says which chart.
 
@@ -79,20 +65,29 @@ def release_of(thing: KubeObject, estate: Estate) -> Release | None:
     return _READERS[thing.group_kind](thing, estate)
 
 
+def chart_named(thing: KubeObject) -> str | None:
+    """The chart that an object names itself, where the rest of its release cannot be read; None when it names none."""
+    path = ("spec", "chart", "spec", "chart") if thing.group_kind == HELM_RELEASE else ("chart",)
+    try:
+        chart = thing.at(*path).text()
+    except CannotEvaluateError:
+        return None
+    return _reference(chart)[0] if chart else None
+
+
 def _pulumi(thing: KubeObject, _estate: Estate) -> Release | None:
     chart = thing.at("chart").text()
     if not chart:
         return None
     called, version = _reference(chart)
     own = thing.at("version").text()
-    files = thing.at("valueYamlFiles")
     return _release(
         thing,
         _Source(called, own or version, ("version",), thing),
         name=thing.at("name").text() or thing.name,
         namespace=thing.at("namespace").text() or "default",
         values=thing.at("values"),
-        complete=files.known and not files.items(),
+        complete=not any(each.present for each in thing.at("valueYamlFiles").items()),
     )
 
 
@@ -115,7 +110,7 @@ def _flux(thing: KubeObject, estate: Estate) -> Release | None:
         name=thing.at("spec", "releaseName").text() or f"{prefix}{thing.name}",
         namespace=target or thing.namespace,
         values=thing.at("spec", "values"),
-        complete=not thing.at("spec", "valuesFrom").items(),
+        complete=not any(each.present for each in thing.at("spec", "valuesFrom").items()),
     )
 
 

@@ -90,7 +90,6 @@ def _stack(resources: tuple[Resource, ...]) -> str:
 
 
 def _notes(found: Mapping[str, Any], listed: list[Mapping[str, Any]]) -> Iterator[Note]:
-    yield Note("what has changed since the state was written: refresh the stack before it is exported")
     pending = found.get("pending_operations")
     if isinstance(pending, list) and pending:
         yield Note(f"{len(pending)} operations of this stack were interrupted: the state may lack what they made")

@@ -96,14 +96,16 @@ class _Part:
         requires: dict[tuple[Direction, bool], Selector] = {}
         for direction in Direction:
             isolates[direction] = self._isolates(direction, given)
+            default = self._default_deny(direction)
+            if not default.known:
+                rules.append(self._unknown(direction, default))
             for denies in (False, True):
                 if given[direction, denies]:
                     section = self._section(direction, denies)
                     rules += self._rules(section, direction, denies)
                     requires[direction, denies] = self._requires(section, direction)
                 elif given[direction, denies] is None:
-                    unread = CannotEvaluateError("the rules are not known yet", ("spec",))
-                    rules.append(Rule(self.policy, direction, ("spec",), denies, unread=unread))
+                    rules.append(self._unknown(direction, self._section(direction, denies), denies))
         return Subject(self.policy, self.policy.namespace, own, isolates, tuple(rules), requires)
 
     def pods(self) -> Selector:
@@ -123,10 +125,17 @@ class _Part:
         entries = [given[direction, denies] for denies in (False, True)]
         if not any(entry is not False for entry in entries):
             return False
-        wanted = self.spec.at("enableDefaultDeny", direction.value)
+        wanted = self._default_deny(direction)
         if not wanted.known:
             return None
         return wanted.boolean(default=True) and (True if any(entries) else None)
+
+    def _default_deny(self, direction: Direction) -> View:
+        whole = self.spec.at("enableDefaultDeny")
+        return whole.at(direction.value) if whole.known else whole
+
+    def _unknown(self, direction: Direction, view: View, denies: bool = False) -> Rule:
+        return Rule(self.policy, direction, view.path, denies, unread=UnknownValueError(view.path))
 
     def _own_selector(self, view: View) -> Selector:
         """The pods that it is about: in a policy of a namespace, that namespace's whatever the selector says."""

@@ -332,7 +332,7 @@ class Rule:
     unread: CannotEvaluateError | None = None
     """Why it could not be read: it may then be about anybody and any port."""
 
-    @property
+    @cached_property
     def title(self) -> str:
         """For a person: `NetworkPolicy data/cache, ingress rule 2`."""
         place = self.path[-1].strip("[]") if self.path else ""

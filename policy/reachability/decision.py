@@ -7,8 +7,9 @@ one of the two sides are often not to be seen.
 from dataclasses import dataclass
 
 from seawall.policy.estate.values import CannotEvaluateError
+from seawall.policy.reachability.cilium_ports import RefusedError
 from seawall.policy.reachability.clauses import Direction, every
-from seawall.policy.reachability.parties import NODES, Address, Endpoint, Entity, Name, Party, Port
+from seawall.policy.reachability.parties import NODES, Address, Endpoint, Entity, Name, Party, Placed, Port
 from seawall.policy.reachability.places import places
 from seawall.policy.reachability.platform import Platform
 from seawall.policy.reachability.policy_set import Effect, Ground, Match, PolicySet, Side
@@ -46,6 +47,11 @@ class Cell:
     """Where only some requests are let through: which (`HTTP GET /metrics`)."""
     unread: CannotEvaluateError | None = None
     """The first part of a policy that could not be read and may decide; `unread.subject` is the policy."""
+
+    @property
+    def doubt(self) -> CannotEvaluateError | None:
+        """The same, without what Cilium refuses: that can be read, and is said of the policy itself."""
+        return None if isinstance(self.unread, RefusedError) else self.unread
 
 
 def ingress_open(policies: PolicySet, source: Party, target: Party, port: Port) -> Cell:
@@ -120,7 +126,8 @@ def _cell(policies: PolicySet, side: Side, party: Party, port: Port, target: Par
         return Cell(False, grounds, f"{grounds[0].text} it")
     allowing = [match for match in rules if not match.rule.denies]
     # Kubernetes never closes a pod to its own node; Cilium lets the node in, and asks the policies on the way out
-    own_node = party == _HOST and (direction is Direction.INGRESS or not policies.platform.cilium)
+    there = party == _HOST or (isinstance(party, Placed) and "host" in party.names)
+    own_node = there and (direction is Direction.INGRESS or not policies.platform.cilium)
     isolated = False if own_node else side.isolated
     allowed = [match for match in allowing if match.answer]
     doubts = [match.ground for match in denying]

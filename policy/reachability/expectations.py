@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from seawall.operators import cnpg, dragonfly
 from seawall.operators.annotations import REVOKES_CONNECT, THIS_CLUSTER
@@ -68,7 +68,14 @@ class Role:
         """Its pods as the source of a connection."""
         if self.pods is not None and namespace is None:
             return self.pods
-        return Endpoint(namespace or self.namespace, self.labels, cluster=self.cluster)
+        labels = None if self.labels is None else frozenset(self.labels.items())
+        return _somebody(namespace or self.namespace, labels, self.cluster)
+
+
+@lru_cache(maxsize=4096)
+def _somebody(namespace: str, labels: frozenset[tuple[str, str]] | None, cluster: str | None) -> Endpoint:
+    """One party for equal roles: the same operator has business with every resource, and is decided once."""
+    return Endpoint(namespace, None if labels is None else dict(sorted(labels)), cluster=cluster)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +131,11 @@ class Protected:
 
     def port(self, number: int) -> Port:
         """A port as it is opened."""
-        found = next((port for port in self.ports if port.number == number), None)
-        return Port(number, found.protocol.upper() if found is not None else "TCP")
+        return self._by_number.get(number) or Port(number)
+
+    @cached_property
+    def _by_number(self) -> Mapping[int, Port]:
+        return {port.number: Port(port.number, port.protocol.upper()) for port in reversed(self.ports)}
 
     def cluster_key(self, named: str | None) -> str | None:
         """A mesh cluster by its name: None for the own one."""

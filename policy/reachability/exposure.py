@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from seawall.operators.annotations import THIS_CLUSTER
 from seawall.policy.estate.kinds import DRAGONFLY
+from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Violation
 from seawall.policy.reachability.cilium_ports import RefusedError
 from seawall.policy.reachability.clauses import Kind, Peer, Rule
@@ -175,12 +176,18 @@ def shut_out(matrix: Matrix) -> Iterator[Violation]:
 
 
 def locked_in(matrix: Matrix) -> Iterator[Violation]:
-    """Those who need a port, and whose own side does not let them out to it. The operator's side is not looked at."""
+    """Those who need a port, and whose own side does not let them out to it. The operator's side is not looked at.
+
+    Raises `CannotEvaluateError` at the end when a part of a policy that could not be read may decide.
+    """
     case = matrix.protected
+    unread: CannotEvaluateError | None = None
     for role in case.roles:
         if role.cluster is not None or (role.pods is None and role.labels is not None):
             continue
-        cut = [(port, cell) for port in sorted(role.must) if (cell := _out(matrix, role, port)).open is False]
+        cells = [(port, _out(matrix, role, port)) for port in sorted(role.must)]
+        cut = [(port, cell) for port, cell in cells if cell.open is False]
+        unread = unread or next((cell.doubt for _, cell in cells if cell.doubt is not None), None)
         if not cut:
             continue
         ports, ground = [port for port, _ in cut], cut[0][1].by[0]
@@ -194,6 +201,8 @@ def locked_in(matrix: Matrix) -> Iterator[Violation]:
             ground.policy,
             key=f"{role.title} {listed(ports)}",
         )
+    if unread is not None:
+        raise unread.with_traceback(None)
 
 
 def _out(matrix: Matrix, role: Role, port: int) -> Cell:

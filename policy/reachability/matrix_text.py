@@ -34,7 +34,7 @@ def _all(estate: Estate) -> Iterator[tuple[str, Matrix | CannotEvaluateError]]:
     for kind in PROTECTED:
         for thing in estate.of(kind):
             yield thing.title, _made(partial(matrix, thing, estate))
-    for one in estate.memo(installed).values():
+    for one in installed(estate).values():
         yield one.thing.title, _made(partial(operator_matrix, one, estate))
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from seawall.policy.estate.archives import archives_of
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate
+from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Violation
+from seawall.policy.reachability.cilium_ports import RefusedError
 from seawall.policy.reachability.clauses import Direction
 from seawall.policy.reachability.decision import egress_open
 from seawall.policy.reachability.matrix import Matrix
@@ -31,17 +33,40 @@ _DNS: tuple[tuple[Party, Port], ...] = tuple(
 
 
 def missing(matrix: Matrix, estate: Estate) -> Iterator[Violation]:
-    """What the pods need and cannot reach. Without isolation for egress they reach everything."""
+    """What the pods need and cannot reach. Without isolation for egress they reach everything.
+
+    Raises `CannotEvaluateError` at the end when a part of a policy that could not be read may decide.
+    """
     side = matrix.policies.side(matrix.protected.target, Direction.EGRESS)
-    if not side.isolated:
+    if side.isolated is False:
         return
+    if not side.isolated:
+        for problem in (problem for problem in side.unread if not isinstance(problem, RefusedError)):
+            raise problem.with_traceback(None)
+        return
+    unread: list[CannotEvaluateError] = []
+    yield from _unreached(matrix, estate, unread)
+    for problem in unread:
+        raise problem.with_traceback(None)
+
+
+def _unreached(matrix: Matrix, estate: Estate, unread: list[CannotEvaluateError]) -> Iterator[Violation]:
+    """The same where egress is isolated; what could not be read and may decide goes to `unread`."""
+    side = matrix.policies.side(matrix.protected.target, Direction.EGRESS)
     policies = ", ".join(dict.fromkeys(ground.policy.title for ground in side.isolating))
     thing = matrix.protected.thing
     cilium = matrix.policies.platform.cilium
 
     def closed(*wanted: tuple[Party, Port]) -> bool:
-        target = matrix.protected.target
-        return all(egress_open(matrix.policies, target, party, port).open is False for party, port in wanted)
+        doubts: list[CannotEvaluateError | None] = []
+        for party, port in wanted:
+            cell = egress_open(matrix.policies, matrix.protected.target, party, port)
+            if cell.open:
+                return False
+            if cell.open is None:
+                doubts.append(cell.doubt)
+        unread.extend(doubt for doubt in doubts if doubt is not None)
+        return not doubts
 
     def violation(what: str, harm: str, mend: str, key: str) -> Violation:
         message = f"its pods cannot reach {what}: {policies} isolates them for egress and allows no such connection, "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from seawall.policy.estate.values import CannotEvaluateError, View
 
@@ -114,14 +115,17 @@ EVERYTHING = Selector()
 """The selector without conditions."""
 
 
+@lru_cache(maxsize=4096)
+def _equals(key: str, value: str) -> Requirement:
+    return Requirement(key, "In", frozenset({value}))
+
+
 def read(view: View, *, key: Callable[[str], str] = str) -> Selector:
     """The selector at a view; an absent or empty one selects everything (the caller knows when absent means nothing).
 
     `key` normalises label keys, as Cilium's `k8s:` prefix needs. Raises `CannotEvaluateError` for what is unreadable.
     """
-    requirements = [
-        Requirement(key(label), "In", frozenset({value})) for label, value in view.at("matchLabels").texts().items()
-    ]
+    requirements = [_equals(key(label), value) for label, value in view.at("matchLabels").texts().items()]
     for expression in view.at("matchExpressions").items():
         label, operator = expression.at("key").text(), expression.at("operator").text()
         values = frozenset(value.text() or "" for value in expression.at("values").items())

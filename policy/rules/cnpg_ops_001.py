@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 
 from seawall.operators import cnpg
-from seawall.operators.versions import CNPG_OPERATOR_IMAGE
+from seawall.policy.estate.installed import of_family
 from seawall.policy.estate.kinds import (
     CLUSTER,
     DATABASE,
     DATABASE_ROLE,
-    DEPLOYMENT,
     OBJECT_STORE,
     POOLER,
     SCHEDULED_BACKUP,
 )
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
 
 _PATH = ("metadata", "namespace")
@@ -50,15 +48,8 @@ def _cluster_is_here(subject: KubeObject, estate: Estate) -> bool:
 
 def _namespaces(estate: Estate) -> dict[str, str]:
     """The namespaces of the operators that are seen, with what shows them; the chart's default when none is."""
-    found: dict[str, str] = {}
-    for deployment in estate.of(DEPLOYMENT):
-        try:
-            containers = deployment.at("spec", "template", "spec", "containers").items()
-            images = [container.at("image").text() or "" for container in containers]
-        except CannotEvaluateError:
-            continue  # no verdict hangs on a Deployment that cannot be read: it is not known to be the operator
-        if any(image.partition("@")[0].rpartition(":")[0] == CNPG_OPERATOR_IMAGE for image in images):
-            found[deployment.namespace] = f"image of {deployment.title}"
+    running = (one for one in of_family(estate, "cnpg") if one.release is None)
+    found = {one.namespace: f"image of {one.thing.title}" for one in running}
     return found or {cnpg.OPERATOR_NAMESPACE: "assumed"}
 
 

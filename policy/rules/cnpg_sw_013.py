@@ -17,8 +17,8 @@ def owners(thing: KubeObject) -> Iterator[Violation]:
     owner = thing.at(*_OWNER).text()
     if owner in (None, "none"):
         yield Violation(
-            f"backupOwnerReference is {'not set, which means none' if owner is None else 'none'}: its Backup objects "
-            "belong to nobody and stay in the cluster for ever, after schedule and Cluster are gone",
+            "backupOwnerReference is none, as it is when nothing sets it: its Backup objects belong to nobody and stay "
+            "in the cluster for ever, after schedule and Cluster are gone",
             "Set backupOwnerReference: self.",
             _OWNER,
         )

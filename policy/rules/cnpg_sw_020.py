@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from seawall.operators import versions
 from seawall.operators.barman.fields import OBJECT_STORE as STORE_FIELDS
 from seawall.operators.cnpg.fields import KINDS
-from seawall.policy.estate.installed import Family, Installed, installed
+from seawall.policy.estate.installed import Family, Installed, operator_by
 from seawall.policy.estate.kinds import (
     CLUSTER,
     CLUSTER_IMAGE_CATALOG,
@@ -108,8 +108,8 @@ def _catalogued(thing: KubeObject, estate: Estate, major: int, row: versions.Cnp
 
 def check_sidecar(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A barman plugin whose sidecar is of another version."""
-    one = estate.memo(installed).get(thing)
-    if one is None or one.family != "barman":
+    one = operator_by(thing, estate, ("barman",)) if thing.group_kind in (DEPLOYMENT, *RELEASES) else None
+    if one is None:
         return
     sidecar, path = _sidecar(one)
     if sidecar is None or one.version is None:

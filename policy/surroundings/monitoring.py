@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seawall.operators import cnpg, dragonfly
-from seawall.policy.estate.intent import intent_of
+from seawall.policy.estate.intent import Scraper, intent_of
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POOLER, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError
@@ -128,8 +128,7 @@ def shut_out(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     if scraper is None:
         return
     found, wanted = matrix(thing, estate), METRICS[thing.group_kind]
-    party = Endpoint(scraper.namespace, scraper.labels, estate.namespace_labels(scraper.namespace))
-    labels = ", ".join(f"{key}={value}" for key, value in sorted(scraper.labels.items()))
+    party = _party(scraper, estate)
     into = found.into(party, wanted.port)
     out = egress_open(found.policies, party, found.protected.target, found.protected.port(wanted.port))
     for cell, side in ((into, "into"), (out, "out")):
@@ -138,6 +137,7 @@ def shut_out(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
         if cell.open is not False:
             continue
         policies = ", ".join(dict.fromkeys(ground.policy.title for ground in cell.by))
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(scraper.labels.items()))
         yield Violation(
             f"the declared scraper ({labels} of namespace {scraper.namespace}) cannot read {wanted.port}: {policies} "
             f"{'isolates its pods and admits no such connection' if side == 'into' else 'keeps the scraper in'}",
@@ -148,6 +148,18 @@ def shut_out(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
             cell.by[0].policy,
             key=side,
         )
+
+
+def _parties(_estate: Estate) -> dict[tuple[str, frozenset[tuple[str, str]]], Endpoint]:
+    return {}
+
+
+def _party(scraper: Scraper, estate: Estate) -> Endpoint:
+    """The scraper as a source; one for equal declarations, so that its own policies are looked up once."""
+    known, key = estate.memo(_parties), (scraper.namespace, frozenset(scraper.labels.items()))
+    if key not in known:
+        known[key] = Endpoint(scraper.namespace, scraper.labels, estate.namespace_labels(scraper.namespace))
+    return known[key]
 
 
 def aimed(thing: KubeObject, estate: Estate, kinds: tuple[GroupKind, ...]) -> Iterator[Violation]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from seawall.operators import barman, cnpg, dragonfly
 from seawall.policy.drains import allowance
-from seawall.policy.estate.installed import TITLES, Family, Installed, installed, of_family
+from seawall.policy.estate.installed import TITLES, Family, Installed, of_family, operator_by
 from seawall.policy.estate.intent import intent_of
 from seawall.policy.estate.kinds import BUDGET, CERTIFICATE, CLUSTER, CRD, DRAGONFLY, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.secrets import secrets
+from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Violation
 from seawall.policy.reachability.decision import Cell, egress_open, ingress_open
@@ -33,14 +34,9 @@ _PLUGIN_SECRETS = {
 _MOST_NAMED = 3
 
 
-def _one(thing: KubeObject, estate: Estate, families: Families) -> Installed | None:
-    one = estate.memo(installed).get(thing)
-    return one if one is not None and one.family in families else None
-
-
 def replicas(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """An operator that a lost node stops, or a plugin of which all but one copy refuse every call."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None or (count := one.replicas()) is None:
         return
     path = ("spec", "replicas") if one.release is None else (*one.release.values.path, "replicaCount")
@@ -64,7 +60,7 @@ def replicas(thing: KubeObject, estate: Estate, families: Families) -> Iterator[
 
 def election(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """Several replicas that all act at once."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None or one.release is not None or one.family == "barman" or (one.replicas() or 0) < 2:
         return
     given = [
@@ -83,7 +79,7 @@ def election(thing: KubeObject, estate: Estate, families: Families) -> Iterator[
 
 def budgets(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """No budget over several replicas, more than one, or one that lets no pod go."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None or (count := one.replicas()) is None:
         return
     found = _budgets_over(one.pods, estate)
@@ -165,6 +161,8 @@ class _Place:
 
     def cut(self, cells: list[Cell]) -> Cell | None:
         """The first cell when all are closed, None when one is open or may be. Raises what may decide and is unread."""
+        if any(cell.open for cell in cells):
+            return None
         for cell in cells:
             if cell.unread is not None:
                 raise cell.unread
@@ -195,7 +193,7 @@ def _resources(one: Installed, estate: Estate) -> Iterator[KubeObject]:
 
 def called(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """Policies that keep the API server from the operator's webhook, or the operator from the plugin."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None or one.family == "dragonfly":
         return
     place = _place(one, estate)
@@ -216,7 +214,7 @@ def called(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Vi
 
 def calls(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """Policies that keep the operator from what it must reach: the API server, the data pods, the plugin."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None:
         return
     place = _place(one, estate)
@@ -288,7 +286,7 @@ def _cut_off(cell: Cell, what: str, harm: str, mend: str, key: str) -> Violation
 
 def certificates(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Violation]:
     """A plugin whose certificates nothing makes: it needs cert-manager, or Secrets that somebody else fills."""
-    one = _one(thing, estate, families)
+    one = operator_by(thing, estate, families)
     if one is None or one.family != "barman":
         return
     for value, secret in _PLUGIN_SECRETS.items():
@@ -297,7 +295,7 @@ def certificates(thing: KubeObject, estate: Estate, families: Families) -> Itera
             made, path = view.boolean(default=True), view.path
         else:
             # a folder without any has them elsewhere; in a cluster, what was made is there
-            made = "secrets" not in estate.sees and not estate.of(CERTIFICATE, one.namespace)
+            made = SECRETS not in estate.sees and not estate.of(CERTIFICATE, one.namespace)
             path = ("spec", "template", "spec", "volumes")
         if not made and not estate.memo(secrets).of(one.namespace, secret):
             yield Violation(
@@ -312,6 +310,6 @@ def certificates(thing: KubeObject, estate: Estate, families: Families) -> Itera
 
 def _without_cert_manager(estate: Estate) -> str:
     """That cert-manager is missing, where its CRDs would be seen."""
-    crds = estate.of(CRD) if "cluster" in estate.sees else []
+    crds = estate.of(CRD) if WHOLE_CLUSTER in estate.sees else []
     there = not crds or any(crd.name.endswith(".cert-manager.io") for crd in crds)
     return "" if there else ", which has none of its CRDs"

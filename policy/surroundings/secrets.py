@@ -18,6 +18,7 @@ from seawall.policy.estate.kinds import (
 from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.estate.secret_uses import SecretUse
 from seawall.policy.estate.secrets import Name, Provider, Secrets, secrets
+from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
 from seawall.policy.estate.values import UNKNOWN
 from seawall.policy.findings import Violation
 
@@ -160,10 +161,16 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
     declared = {provider.name for provider in found.in_namespace(namespace)[:_MOST_COMPARED]}
     near = difflib.get_close_matches(use.name, sorted(declared), n=1, cutoff=0.8)
     others = len(found.in_namespace(namespace))
+    if SECRETS in estate.sees:
+        why = f"is not in the namespace{f' ({near[0]} is)' if near else ''}"
+    else:
+        why = (
+            f"nothing here makes, while {others} other "
+            f"{'Secret of the namespace is' if others == 1 else 'Secrets of the namespace are'} declared"
+            f"{f' ({near[0]} among them)' if near else ''}"
+        )
     yield Violation(
-        f"{_field(use)} names Secret {use.name}, which nothing here makes, while {others} other "
-        f"{'Secret of the namespace is' if others == 1 else 'Secrets of the namespace are'} declared"
-        f"{f' ({near[0]} among them)' if near else ''}: what waits for it never starts",
+        f"{_field(use)} names Secret {use.name}, which {why}: what waits for it never starts",
         f"Name {near[0]}, or declare what makes {use.name}."
         if near
         else f"Declare an ExternalSecret with the target {use.name}.",
@@ -177,13 +184,13 @@ def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
     """Whether a Secret that nothing here provides can be said to be missing."""
     if use.optional or use.any_of or use.name in found.anywhere:
         return False  # registries' credentials are often put there by something that writes into every namespace
+    if WHOLE_CLUSTER in estate.sees and SECRETS not in estate.sees:
+        return False  # the role may not list Secrets
     if any(use.name.startswith(f"{cluster.name}-") for cluster in estate.of(CLUSTER, use.thing.namespace)):
         return not use.name.endswith(_OPERATORS_SUFFIXES)
     if use.thing.group_kind not in RESOURCES["cnpg"] and use.name.endswith(_OPERATORS_SUFFIXES):
         return False  # of a Cluster that is not declared here
-    if "cluster" in estate.sees:
-        return "secrets" in estate.sees
-    return _made_here(found.in_namespace(use.thing.namespace))
+    return SECRETS in estate.sees or _made_here(found.in_namespace(use.thing.namespace))
 
 
 def _made_here(providers: list[Provider]) -> bool:
@@ -209,7 +216,7 @@ def not_seen(estate: Estate) -> Iterator[Note]:
 
 def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Violation]:
     """A Secret whose values are part of the declaration."""
-    if thing.projected or "cluster" in estate.sees or list(thing.owners()) or thing.at("sops").present:
+    if thing.projected or WHOLE_CLUSTER in estate.sees or list(thing.owners()) or thing.at("sops").present:
         return
     if not estate.memo(services).concerns(service, thing.namespace, thing.name, thing):
         return

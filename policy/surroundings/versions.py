@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seawall.operators import charts, versions
 from seawall.operators.fields import KindFields
-from seawall.policy.estate.installed import CHARTS, TITLES, Family, Installed, installed, of_family
+from seawall.policy.estate.installed import CHARTS, TITLES, Family, Installed, of_family, operator_by
 from seawall.policy.estate.model import Estate, KubeObject, Operator
 from seawall.policy.estate.releases import release_of
+from seawall.policy.estate.sight import WHOLE_CLUSTER
 from seawall.policy.findings import Violation
 
 _MOVING = frozenset(
@@ -51,16 +52,15 @@ def operator_of_resource(thing: KubeObject, estate: Estate, family: Family) -> I
             "changed.",
             facts={"version": operator.version},
         )
-    for one in estate.memo(installed).values():
-        here = one.family == family and one.namespace == operator.namespace
-        if here and one.version is not None and not _same(one.version, operator.version):
+    for one in of_family(estate, family):
+        if one.namespace == operator.namespace and one.version is not None and not _same(one.version, operator.version):
             yield Violation(
                 f"it is meant for {TITLES[family]} {operator.version} (by {operator.known_from}), and "
                 f"{one.thing.title} installs {one.version}",
                 "Say the version that is installed, or install the one that is said.",
                 facts={"version": operator.version, "installed": one.version},
             )
-    if "cluster" in estate.sees:
+    if WHOLE_CLUSTER in estate.sees:
         yield from _elsewhere(operator, of_family(estate, family), family)
 
 
@@ -83,8 +83,8 @@ def _same(one: str, other: str) -> bool:
 
 def operator_itself(thing: KubeObject, estate: Estate, families: frozenset[Family]) -> Iterator[Violation]:
     """An operator's Deployment or release whose version is not known, or whose image is not its chart's."""
-    one = estate.memo(installed).get(thing)
-    if one is None or one.family not in families:
+    one = operator_by(thing, estate, families)
+    if one is None:
         return
     tag = versions.image_tag(one.image or "")
     if one.image is not None and (tag in _MOVING or (tag is None and "@" not in one.image)):
@@ -140,7 +140,7 @@ def chart_itself(thing: KubeObject, estate: Estate, families: frozenset[Family])
             {"chart": release.version},
         )
         return
-    one = estate.memo(installed).get(thing)
+    one = operator_by(thing, estate, families)
     if one is None or one.version is None or _goes_with(family, chart, one.version):
         return
     yield Violation(

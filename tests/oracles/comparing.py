@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import defects
 from cases import Case, Where
@@ -11,6 +12,7 @@ from programs import Program
 
 _ELSEWHERE = {"c": CLOSED, "O": OPEN, "&": PROXY}
 """Letters of what would get another one somewhere else (see the oracle's source): only there may we not decide."""
+_MARKS = {letter: mark for mark, letter in _ELSEWHERE.items()}
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Oracle:
         tally.sets += 1
         asked, spelled = defects.written_for(name, case)
         tally.spelled.update(spelled)
-        told = self.program.ask(asked)
+        told = self._ask(asked)
         case, complaint = self._refused(case, told.get("refused") or {}, tally)
         ours = Ours(case, cilium=self.cilium)
         others: list[tuple[str, Ours]] | None = None
@@ -81,6 +83,16 @@ class Oracle:
         tally.mismatches += len(differing) or 1
         return complaint or self._text(case, differing)
 
+    def _ask(self, case: Case) -> dict[str, Any]:
+        """The oracle's answer; of Cilium's, marked where it is another one with another number of address families."""
+        told = self.program.ask(case)
+        if self.cilium:
+            other = self.program.ask(replace(case, dual_stack=not case.dual_stack))
+            for direction in ("ingress", "egress"):
+                pairs = zip(told[direction], other[direction], strict=True)
+                told[direction] = ["".join(map(_marked, mine, theirs)) for mine, theirs in pairs]
+        return told
+
     def _refused(self, case: Case, refused: object, tally: Tally) -> tuple[Case, str | None]:
         """The case without the policies that the oracle refuses, and what to complain of when we would not refuse."""
         if not isinstance(refused, dict):
@@ -106,6 +118,11 @@ class Oracle:
                 _policies(case),
             ]
         )
+
+
+def _marked(letter: str, other: str) -> str:
+    known = _ELSEWHERE.get(letter, letter)
+    return letter if _ELSEWHERE.get(other, other) == known else _MARKS[known]
 
 
 def _agree(mine: str, theirs: str) -> bool:

@@ -119,6 +119,17 @@ def test_each_cell_names_the_line_that_decides() -> None:
     assert made.cell(crm, "crm", through, tls=True).decided_by == f"p: {REJECT[0]}"
 
 
+def test_a_mode_that_the_pooler_refuses_is_closed() -> None:
+    made = entry(cluster(), database("shop"), pooler("p", client_tls_sslmode="require"))
+    assert not made.cell(made.tenants.roles["shop"], "shop", made.routes[1], tls=False).open
+    assert made.cell(made.tenants.roles["shop"], "shop", made.routes[1], tls=True).open
+
+
+def test_no_more_pairs_are_counted_than_asked_for() -> None:
+    made = entry(cluster(), *TWO, pooler("p"))
+    assert [len(made.pairs(made.routes[1], most)) for most in (1, 3, 9)] == [1, 3, 4]
+
+
 def test_owners_and_their_members_are_expected_and_nobody_else() -> None:
     made = entry(
         cluster(managed={"roles": [{"name": "gone", "login": True, "ensure": "absent"}]}),

@@ -189,7 +189,7 @@ def test_where_everything_is_seen_a_missing_secret_is_missing() -> None:
     assert said("DFLY-OPS-002", objects(CONSUMER)) == []
     [message] = said("DFLY-OPS-002", objects(CONSUMER, sees=("cluster", "secrets")))
     assert said("DFLY-OPS-002", objects(CONSUMER, sees=("cluster",))) == [], "its Secrets are not shown"
-    assert "names Secret cache-auth, which nothing here makes" in message
+    assert "names Secret cache-auth, which is not in the namespace: what waits" in message
 
 
 def test_a_secret_in_a_cluster_is_no_plain_text_in_a_repository() -> None:

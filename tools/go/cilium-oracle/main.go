@@ -33,6 +33,7 @@ import (
 	"github.com/cilium/cilium/pkg/option"
 	"github.com/cilium/cilium/pkg/policy"
 	"github.com/cilium/cilium/pkg/policy/api"
+	"github.com/cilium/cilium/pkg/policy/trafficdirection"
 	"github.com/cilium/cilium/pkg/spanstat"
 	ciliumtypes "github.com/cilium/cilium/pkg/types"
 	"github.com/cilium/cilium/pkg/u8proto"
@@ -46,8 +47,8 @@ const (
 	proxy  = '7' // open to some requests only: the proxy looks at layer 7
 )
 
-// The letters for what would get another letter if it were somewhere else: the API server on another kind of machine,
-// the world at an address that a policy names, an address in a cluster with another number of address families.
+// The letters for an entity that would get another letter if it were somewhere else: the API server on another kind of
+// machine, the world at an address that a policy names.
 var elsewhere = map[byte]byte{closed: 'c', open: 'O', proxy: '&'}
 
 // question is one line of stdin.
@@ -186,8 +187,7 @@ func decide(logger *slog.Logger, asked *question) (*answer, error) {
 		known.of(labels.GetCIDRLabels(prefix))
 	}
 	for _, address := range asked.Addresses {
-		set := labels.GetCIDRLabels(longest(prefixes, address))
-		peers = append(peers, peer{known.of(set), known.of(otherStack(set))})
+		peers = append(peers, peer{known.of(labels.GetCIDRLabels(longest(prefixes, address)))})
 	}
 	for _, name := range asked.Entities {
 		if name == labels.IDNameWorld && asked.DualStack {
@@ -290,8 +290,10 @@ func letters(
 			told := make([]byte, len(peer))
 			differs := false
 			for place, one := range peer {
-				entry, _, _ := distilled.Lookup(key.WithIdentity(one.ID).WithPortProto(protocol, port.Port))
+				entry, _, found := distilled.Lookup(key.WithIdentity(one.ID).WithPortProto(protocol, port.Port))
 				switch {
+				case !found && isOwnNode(one) && key.TrafficDirection() == trafficdirection.Ingress:
+					told[place] = open
 				case entry.IsDeny():
 					told[place] = closed
 				case entry.IsRedirectEntry() && !free(distilled, side, owner, one, protocol, port.Port):
@@ -308,6 +310,11 @@ func letters(
 		}
 	}
 	return text.String(), nil
+}
+
+// isOwnNode is whether an identity is an API server on the pod's node, which gets in like the node does.
+func isOwnNode(one *identity.Identity) bool {
+	return one.ID != identity.ReservedIdentityHost && one.Labels.HasHostLabel()
 }
 
 // free is whether the proxy lets every request of a peer to a port through, because one of the rules about them does
@@ -404,13 +411,19 @@ func (known *identities) of(set labels.Labels) *identity.Identity {
 	if reserved := identity.LookupReservedIdentityByLabels(set); reserved != nil {
 		return reserved
 	}
+	return known.made(set)
+}
+
+// made numbers a set of labels that has no number yet. An agent gives the labels of an API server on its own node to the
+// host's identity; here it is one beside that, so that each can be asked about.
+func (known *identities) made(set labels.Labels) *identity.Identity {
 	number := &known.next
 	if set.HasSource(labels.LabelSourceCIDR) {
 		number = &known.nextHere
 	}
 	made := identity.NewIdentity(*number, set)
 	*number++
-	known.byLabels[key] = made
+	known.byLabels[string(set.SortedList())] = made
 	return made
 }
 
@@ -419,36 +432,23 @@ func (known *identities) elsewhere(name string, prefixes []netip.Prefix) []*iden
 	var found []*identity.Identity
 	if name == labels.IDNameKubeAPIServer {
 		host := labels.Labels{labels.IDNameHost: labels.NewLabel(labels.IDNameHost, "", labels.LabelSourceReserved)}
-		found = append(found, known.of(withAPIServer(host)))
-		outside := netip.MustParsePrefix("240.0.0.1/32") // which no policy names
-		for _, prefix := range append(prefixes, outside) {
+		found = append(found, known.made(withAPIServer(host)))
+		for _, unnamed := range []string{"240.0.0.1/32", "2001:db8::1/128"} {
+			prefixes = append(prefixes, netip.MustParsePrefix(unnamed))
+		}
+		for _, prefix := range prefixes {
 			found = append(found, known.of(withAPIServer(labels.GetCIDRLabels(prefix))))
 		}
 	}
 	if strings.HasPrefix(name, labels.IDNameWorld) {
-		for _, reserved := range []string{labels.IDNameWorld, labels.IDNameWorldIPv4, labels.IDNameWorldIPv6} {
-			found = append(found, identity.LookupReservedIdentity(identity.GetReservedID(reserved)))
+		if name != labels.IDNameWorld {
+			found = append(found, identity.LookupReservedIdentity(identity.ReservedIdentityWorldIPv6))
 		}
 		for _, prefix := range prefixes {
 			found = append(found, known.of(labels.GetCIDRLabels(prefix)))
 		}
 	}
 	return found
-}
-
-// otherStack are the labels of an IPv4 address outside in a cluster with one family of addresses instead of two, or the
-// other way round.
-func otherStack(set labels.Labels) labels.Labels {
-	changed := maps.Clone(set)
-	name := labels.IDNameWorldIPv4
-	if _, dual := set[name]; dual {
-		delete(changed, name)
-		name = labels.IDNameWorld
-	} else {
-		delete(changed, labels.IDNameWorld)
-	}
-	changed[name] = labels.NewLabel(name, "", labels.LabelSourceReserved)
-	return changed
 }
 
 func withAPIServer(set labels.Labels) labels.Labels {
