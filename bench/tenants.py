@@ -35,13 +35,16 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def write(folder: Path, tenants: int) -> int:
-    """Writes the YAML of so many tenants, one file a tenant and one a cluster; the number of objects."""
+def write(folder: Path, tenants: int, *, first: int = 0) -> int:
+    """Writes the YAML of so many tenants, one file a tenant and one a cluster; the number of objects.
+
+    `first` is the number of the first tenant, the first of a cluster's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    written = 0
-    for number in range(tenants):
+    written, end = 0, first + tenants
+    for number in range(first, end):
         if number % TENANTS_PER_CLUSTER == 0:
-            members = range(number, min(number + TENANTS_PER_CLUSTER, tenants))
+            members = range(number, min(number + TENANTS_PER_CLUSTER, end))
             written += _file(folder / f"cluster-{number // TENANTS_PER_CLUSTER:04}.yaml", cluster(members))
         written += _file(folder / f"tenant-{number:04}.yaml", tenant(number))
     return written
@@ -104,7 +107,7 @@ def cluster(members: range) -> Iterator[Manifest]:
             "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
             "certificates": {"serverAltDNSNames": [name for app in apps for name in _names(f"{app}-pooler", shared)]},
             "postgresql": {
-                "parameters": {"max_connections": "600", "ssl_min_protocol_version": "TLSv1.3"},
+                "parameters": {"max_connections": str(100 + 25 * len(apps)), "ssl_min_protocol_version": "TLSv1.3"},
                 "pg_hba": [
                     *(f"hostssl {app} {app} all scram-sha-256" for app in apps),
                     "host all all all reject",

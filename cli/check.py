@@ -117,12 +117,13 @@ def judge_opened(opening: "Callable[[], Opened]", asked: "Asked | None" = None, 
     """Opens a door and judges what comes through it; what was asked for is read, and refused, before that."""
     from seawall.policy import checking
     from seawall.policy.collector import collector_off
+    from seawall.policy.waivers import today
 
     asked = asked or checking.Asked()
     start = time.perf_counter()
     prepared = checking.prepare(asked)
     with collector_off():
-        result = checking.check(opening(), asked, prepared, day=day or checking.today())
+        result = checking.check(opening(), asked, prepared, day=day or today())
     return replace(result, seconds=time.perf_counter() - start)
 
 

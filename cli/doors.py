@@ -55,7 +55,8 @@ def open_folder(source: str) -> "Opened":
     reading = _read(source)
     if not reading.objects and not reading.unreadable:
         raise UserError(_nothing(source, reading))
-    notes = [*FOLDER.notes, *(Note("an exported state: give it with --state", file) for file in reading.states)]
+    states = (Note("an exported state: give it with --state", file) for file in reading.states)
+    notes = [*FOLDER.notes, *reading.notes, *states]
     return Opened(
         source,
         build(reading.objects, notes=notes, sees=FOLDER.sees),

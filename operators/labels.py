@@ -5,8 +5,11 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
+REGION = "topology.kubernetes.io/region"
 """Node labels that placement rules use as topology keys."""
 
+REVISION = "controller-revision-hash"
+"""On the pods of a StatefulSet: which version of its template each was made from."""
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
 """What a StatefulSet labels each of its pods with: `<name>-<index>` and the index, counted from 0."""

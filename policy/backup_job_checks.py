@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from seawall.operators.cnpg.schedule import ScheduleError
 from seawall.policy.backup_window import LATEST, backup_cadence, job_cadence, shortest_wait, span, today
-from seawall.policy.estate.archives import schedules
-from seawall.policy.estate.backup_jobs import BackupJob, Purpose, Text, backup_jobs
+from seawall.policy.estate.archives import schedules_of
+from seawall.policy.estate.backup_jobs import BackupJob, Purpose, Text, backup_job
+from seawall.policy.estate.kinds import CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Together, Violation
 from seawall.policy.hardening import RESTRICTED, Judge, images, in_workload, writable_root
@@ -21,8 +22,8 @@ _INSTALLS = re.compile(
 
 
 def job_of(thing: KubeObject, estate: Estate, purpose: Purpose) -> BackupJob | None:
-    """The job, when this CronJob is one for that purpose."""
-    job = estate.memo(backup_jobs).get(thing)
+    """The job, when this CronJob is one for that purpose. Raises `CannotEvaluateError` when that cannot be told."""
+    job = backup_job(thing, estate) if thing.group_kind == CRON_JOB else None
     return job if job is not None and job.purpose is purpose else None
 
 
@@ -65,7 +66,7 @@ def _hardened(judge: Judge, purpose: Purpose) -> Together:
 
 
 def _installs(job: BackupJob) -> Iterator[Violation]:
-    for it in job.texts:
+    for it in job.all_texts():
         command = _installing(it.text)
         if command is not None:
             yield Violation(
@@ -115,7 +116,7 @@ def _window(job: BackupJob, estate: Estate) -> Iterator[Violation]:
     except ScheduleError:
         return
     for cluster in job.clusters:
-        for backup in estate.memo(schedules).get((cluster.namespace, cluster.name), ()):
+        for backup in schedules_of(cluster, estate):
             made = backup_cadence(backup)
             wait = shortest_wait(made, cadence, where, today()) if made is not None else None
             if made is not None and wait is not None and wait > LATEST:

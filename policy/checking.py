@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from seawall.errors import UserError
@@ -62,11 +62,6 @@ class Prepared:
     waivers: Waivers = field(default_factory=Waivers)
     held: tuple[baseline.Entry, ...] | None = None
     """The baseline, None without one."""
-
-
-def today() -> date:
-    """The day by which waivers are in force, in UTC."""
-    return datetime.now(UTC).date()
 
 
 def prepare(asked: Asked) -> Prepared:

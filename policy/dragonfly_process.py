@@ -7,10 +7,20 @@ from seawall.operators import dragonfly
 from seawall.operators.dragonfly.flags import ENVIRONMENT_PREFIX, last_of_each, read_arguments, truth
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View
+from seawall.policy.estate.variables import expanded
 
 Path = tuple[str, ...]
 ARGUMENTS = ("spec", "args")
 ENVIRONMENT = ("spec", "env")
+
+
+_DECIDING: tuple[Path, ...] = (
+    ("authentication", "passwordFromSecret"),
+    ("authentication", "clientCaCertSecret"),
+    ("aclFromSecret",),
+    ("tlsSecretRef",),
+)
+"""Fields that bring flags along by being there, whatever is in them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,8 @@ def _read(_estate: Estate) -> dict[KubeObject, Process | CannotEvaluateError]:
 
 
 def _process_of(resource: KubeObject, estate: Estate) -> Process:
+    for field in _DECIDING:
+        resource.at("spec", *field).present  # noqa: B018 (raises while that is not known)
     pods = next(iter(estate.pods_of(resource)))
     container = data_container(pods)
     arguments = [view.text() or "" for view in container.at("args").items()]
@@ -96,7 +108,7 @@ def _process_of(resource: KubeObject, estate: Estate) -> Process:
     for name, given in last_of_each(read_arguments(arguments)).items():
         by_user = first <= given.index < first + len(own)
         place = (*ARGUMENTS, f"[{given.index - first}]") if by_user else ("spec",)
-        flags[name] = Flag(name, given.value, place, by_user)
+        flags[name] = Flag(name, expanded(given.value, container), place, by_user)
     return Process(pods, container, flags)
 
 

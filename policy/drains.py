@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from seawall.policy.estate.model import KubeObject
 from seawall.policy.estate.values import View, WrongTypeError
 
 
@@ -20,19 +19,19 @@ class Allowance:
     """The field that says so."""
 
 
-def allowance(budget: KubeObject, pods: int) -> Allowance:
-    """How many of these pods, all that a budget selects, may go at once. Raises `CannotEvaluateError`.
+def allowance(spec: View, pods: int) -> Allowance:
+    """How many of these pods, all that a budget with this `spec` selects, may go at once. Raises `CannotEvaluateError`.
 
-    A percentage is rounded up, of those that must stay and of those that may go. A budget that gives neither keeps
-    nothing.
+    A percentage is rounded up, of those that must stay and of those that may go. A budget that gives neither expects no
+    pods, and then the controller lets none go.
     """
-    minimum, maximum = budget.at("spec", "minAvailable"), budget.at("spec", "maxUnavailable")
+    minimum, maximum = spec.at("minAvailable"), spec.at("maxUnavailable")
     if minimum.present:
         kept = _pods(minimum, pods)
         return Allowance(f"minAvailable: {minimum.number_or_text()}", max(pods - kept, 0), minimum.path)
     if maximum.present:
         return Allowance(f"maxUnavailable: {maximum.number_or_text()}", min(_pods(maximum, pods), pods), maximum.path)
-    return Allowance("neither minAvailable nor maxUnavailable", pods, ("spec",))
+    return Allowance("neither minAvailable nor maxUnavailable", 0, spec.path)
 
 
 def _pods(view: View, pods: int) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from seawall.operators.labels import PSA_ENFORCE
+from seawall.operators.versions import image_tag
+from seawall.policy.estate.kinds import NAMESPACE
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Together, Violation
@@ -238,17 +240,22 @@ def images(pods: PodSet) -> Iterator[Weakness]:
     A digest pins the image whatever the tag says.
     """
     for title, container, path in containers(pods):
-        image = container.at("image").text()
-        if image is None or "@" in image:
-            continue
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if tag in ("", "latest"):
-            yield Weakness(
-                (*path, "image"),
-                f"{title} runs image {image}: {'the tag latest' if tag else 'no tag, which means latest,'} is another "
-                "version after the next restart of any one pod",
-                "Name a version, best with its digest.",
-            )
+        yield from loose_image(title, container.at("image"), (*path, "image"))
+
+
+def loose_image(title: str, view: View, path: Path) -> Iterator[Weakness]:
+    """An image that may be another one tomorrow, at the path that is to be blamed; `title` is the container's."""
+    image = view.text()
+    if image is None or "@" in image:
+        return
+    tag = image_tag(image)
+    if tag in (None, "latest"):
+        yield Weakness(
+            path,
+            f"{title} runs image {image}: {'the tag latest' if tag else 'no tag, which means latest,'} is another "
+            "version after the next restart of any one pod",
+            "Name a version, best with its digest.",
+        )
 
 
 def memory_limits(pods: PodSet) -> Iterator[Weakness]:
@@ -286,7 +293,7 @@ def over_pods(judge: Judge, place: Place = in_workload) -> Together:
 
 def namespace_level(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
     """The subject's namespace, when it is declared here and does not enforce the level `restricted`."""
-    namespace = estate.namespaces.get(subject.namespace)
+    namespace = estate.find(NAMESPACE, "", subject.namespace)
     if namespace is None:
         return
     level = namespace.label_view().at(PSA_ENFORCE).text()

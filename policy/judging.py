@@ -1,13 +1,12 @@
 """Rules over an estate: each rule on each object contained, so that one failure hides nothing and passes nothing."""
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from seawall.policy.estate.defects import DefectError
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
+from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError, WrongTypeError
 from seawall.policy.findings import Finding, Outcome, Rule, Violation
 from seawall.policy.rules import load
 from seawall.policy.secrecy import secret_texts, without_secrets
@@ -25,7 +24,7 @@ def judge(estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool 
     for each in estates:
         for rule in chosen:
             for kind in rule.kinds:
-                for subject in each.of(kind):
+                for subject in each.every(kind):
                     for finding in _judge_one(rule, subject, each, preview):
                         found.setdefault(_identity(finding), finding)  # what does not differ is found in every variant
     findings = [*found.values(), *_not_judged(estate, chosen)]
@@ -75,6 +74,8 @@ def _judge_one(rule: Rule, subject: KubeObject, estate: Estate, preview: bool) -
     found: list[Finding] = []
     for alone in rule.alone:
         found += _contained(rule, subject, alone, (subject,), preview=preview)
+    if subject.unknown is not None and rule.together:  # its neighbours are not known either
+        return [*found, _undecided(rule, subject, subject.unknown, preview)]
     for together in rule.together:
         found += _contained(rule, subject, together, (subject, estate), preview=preview)
     return found
@@ -110,15 +111,7 @@ def _contained(
         if not (await_unknown and isinstance(problem, UnknownValueError)):
             found.append(_undecided(rule, subject, problem, preview))
     except Exception as bug:  # whatever a rule runs into, it must neither pass nor end the analysis
-        found.append(
-            Finding(
-                rule,
-                Outcome.NOT_EVALUATED,
-                subject,
-                f"the rule failed with {type(bug).__name__} at {_place(bug)}",
-                "This is a defect of the rule: report it with the object that it failed on.",
-            )
-        )
+        found.append(_undecided(rule, subject, DefectError("the rule", bug), preview))
     return found
 
 
@@ -132,18 +125,20 @@ def _undecided(rule: Rule, subject: KubeObject, problem: CannotEvaluateError, pr
             Outcome.DEFERRED,
             "Nothing to do now: it is judged again, and enforced, when the value is known.",
         )
+    elif isinstance(problem, DefectError):
+        outcome = Outcome.NOT_EVALUATED
+        mend = f"This is a defect of {problem.what}: report it with the object that it failed on."
     elif unknown:
         outcome, mend = Outcome.NOT_EVALUATED, "Give the value in the program instead of reading it from elsewhere."
+    elif isinstance(problem, WrongTypeError) and problem.later:
+        outcome, mend = (
+            Outcome.NOT_EVALUATED,
+            "Check what `flux build` or your own tool writes: there the value is known.",
+        )
     else:
         outcome, mend = Outcome.NOT_EVALUATED, "Correct the field: as it is, the rule cannot tell what it means."
     about = None if blamed is subject else blamed
     return Finding(rule, outcome, subject, f"{where}{problem.why}", mend, problem.path, about)
-
-
-def _place(bug: BaseException) -> str:
-    """File and line of a bug. Its text is never shown: it may quote a value."""
-    frames = traceback.extract_tb(bug.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
 
 
 _OUTCOMES = {outcome: place for place, outcome in enumerate(Outcome)}

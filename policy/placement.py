@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seawall.operators.labels import HOSTNAME, ZONE
+from seawall.operators.labels import HOSTNAME, REGION, REVISION, ZONE
+from seawall.policy.estate.kinds import NAMESPACE
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.hardening import Path, Weakness
 from seawall.policy.reachability.selectors import Selector, read
 
-REVISION = "controller-revision-hash"
-"""On the pods of a StatefulSet: which version of its template each was made from."""
-_REGION = "topology.kubernetes.io/region"
 _KUBERNETES = ("kubernetes.io", "k8s.io")
 
 _ANTI = ("affinity", "podAntiAffinity")
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _SPREAD = ("topologySpreadConstraints",)
 
@@ -60,7 +58,7 @@ def placement(pods: PodSet, estate: Estate, own: Mapping[str, str]) -> Iterator[
 
 def attraction(pods: PodSet, estate: Estate) -> Iterator[Weakness]:
     """Pods that must stand on the node of another one of them."""
-    path = ("affinity", "podAffinity", _REQUIRED)
+    path = ("affinity", "podAffinity", REQUIRED)
     for index, view in enumerate(pods.spec.at(*path).items()):
         selects = _selector(view).may_match(pods.labels, pods.later)
         if pods.count > 1 and view.at("topologyKey").text() == HOSTNAME and selects and _own(view, pods, estate):
@@ -74,15 +72,12 @@ def attraction(pods: PodSet, estate: Estate) -> Iterator[Weakness]:
 
 def _mend(own: Mapping[str, str]) -> str:
     labels = ", ".join(f"{key}: {value}" for key, value in own.items())
-    return (
-        "Require podAntiAffinity (requiredDuringSchedulingIgnoredDuringExecution) over kubernetes.io/hostname with "
-        f"matchLabels {{{labels}}}."
-    )
+    return f"Require podAntiAffinity ({REQUIRED}) over {HOSTNAME} with matchLabels {{{labels}}}."
 
 
 def _terms(pods: PodSet) -> Iterator[_Term]:
-    for index, view in enumerate(pods.spec.at(*_ANTI, _REQUIRED).items()):
-        yield _Term("required podAntiAffinity", (*_ANTI, _REQUIRED, f"[{index}]"), view, spread=False, hard=True)
+    for index, view in enumerate(pods.spec.at(*_ANTI, REQUIRED).items()):
+        yield _Term("required podAntiAffinity", (*_ANTI, REQUIRED, f"[{index}]"), view, spread=False, hard=True)
     for index, weighted in enumerate(pods.spec.at(*_ANTI, _PREFERRED).items()):
         path = (*_ANTI, _PREFERRED, f"[{index}]")
         view = weighted.at("podAffinityTerm")
@@ -162,6 +157,7 @@ def _own(view: View, pods: PodSet, estate: Estate) -> bool:
     if pods.namespace in names:
         return True
     wanted = read(selector)
+    estate.find(NAMESPACE, "", pods.namespace)  # raises while one without a name may be it
     labels = estate.namespace_labels(pods.namespace)
     if labels is None and not wanted.everything:
         raise CannotEvaluateError(
@@ -173,7 +169,7 @@ def _own(view: View, pods: PodSet, estate: Estate) -> bool:
 
 def _every_node_has(key: str) -> bool:
     """Whether nodes have such a label; what others than Kubernetes name is taken to be there."""
-    if key in (HOSTNAME, ZONE, _REGION):
+    if key in (HOSTNAME, ZONE, REGION):
         return True
     domain = key.rpartition("/")[0]
     return bool(domain) and not domain.endswith(_KUBERNETES)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seawall.operators.annotations import RESTORES
 from seawall.policy.estate.archives import archives_of
-from seawall.policy.estate.backup_jobs import drills
+from seawall.policy.estate.backup_jobs import Purpose, jobs_about
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.estate.values import CannotEvaluateError
@@ -22,7 +22,7 @@ def remarks(estate: Estate) -> Iterator[Note]:
 
 def _undrilled(estate: Estate) -> Iterator[Note]:
     """Clusters whose backups nobody restores. No finding: a drill may well be run by hand, or from elsewhere."""
-    clusters = [cluster.title for cluster in estate.of(CLUSTER) if _needs_a_drill(estate, cluster)]
+    clusters = [cluster.title for cluster in estate.every(CLUSTER) if _needs_a_drill(estate, cluster)]
     if clusters:
         more = f" and {len(clusters) - _NAMED} more" if len(clusters) > _NAMED else ""
         yield Note(
@@ -35,7 +35,7 @@ def _needs_a_drill(estate: Estate, cluster: KubeObject) -> bool:
     try:
         return (
             cluster.annotation(RESTORES) is None
-            and cluster not in estate.memo(drills)
+            and not jobs_about(cluster, estate, Purpose.RESTORES)
             and bool(archives_of(cluster, estate))
         )
     except CannotEvaluateError:

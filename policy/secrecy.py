@@ -8,6 +8,8 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 from seawall.policy.estate.kinds import SECRET
 from seawall.policy.estate.model import KubeObject
@@ -19,18 +21,30 @@ SHORTEST = 3
 SHORTEST_PART = 8
 """Characters of a part of a secret, between spaces and signs: a password in an argument, a tag in an image."""
 _PARTS = re.compile(r"""[\s:@=,;/|"'()\[\]{}&?*]+""")
+_WORD = re.compile(r"[a-z]{3,}")
+_NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
+_PUBLIC_KEYS = frozenset({"username", "user", "dbname", "database", "host", "port"})
+"""Keys of a Secret beside the password, as CloudNativePG's own have them: a role's name is in the Cluster too."""
 SHOWN = "[secret]"
 """What stands in its place; the engine writes the same."""
 
 
 def secret_texts(objects: Sequence[KubeObject]) -> tuple[str, ...]:
-    """The secret texts in these objects, the longest first; names are none, since every URN shows them."""
+    """The secret texts in these objects, the longest first.
+
+    Names are none, since every URN shows them, nor are words of names or of the rules: to blot `postgres` out of a
+    sentence that everybody knows would only tell that it is a secret here.
+    """
     whole = {text for thing in objects for text in (*thing.origin.hidden, *_held(thing))}
     found = {text for text in whole if len(text) >= SHORTEST}
     if found:
         parts = {part for text in whole for part in _PARTS.split(text) if len(part) >= SHORTEST_PART}
         found |= parts | {part[1:] for part in parts if part.startswith("v")}  # versions are told without it
-        found -= {name for thing in objects for name in (thing.name, thing.namespace, thing.kind)}
+        names = {name for thing in objects for name in (thing.name, thing.namespace, thing.kind)}
+        found -= names
+        found -= {word for name in names for word in _NO_LETTER.split(name)}
+        if any(_WORD.fullmatch(text) for text in found):
+            found -= own_words()
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
@@ -49,6 +63,13 @@ def without_secrets(findings: Iterable[Finding], secrets: Sequence[str]) -> list
     ]
 
 
+@cache
+def own_words() -> frozenset[str]:
+    """The words that are in the sources of the rules, and so possibly in any message."""
+    sources = Path(__file__).parent.rglob("*.py")
+    return frozenset(word for source in sources for word in _WORD.findall(source.read_text(encoding="utf-8")))
+
+
 def _held(thing: KubeObject) -> Iterator[str]:
     """What a Secret holds, as written and decoded."""
     if thing.group_kind != SECRET:
@@ -58,7 +79,9 @@ def _held(thing: KubeObject) -> Iterator[str]:
             written = thing.at(field).texts()
         except CannotEvaluateError:
             continue
-        for text in written.values():
+        for key, text in written.items():
+            if key in _PUBLIC_KEYS:
+                continue
             yield text
             if field == "data":
                 yield from _decoded(text)
@@ -73,5 +96,8 @@ def _decoded(text: str) -> Iterator[str]:
 
 def _blotted(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, SHOWN)
+        if secret in text:
+            # a word inside of another one is none: `live` in `delivered`
+            pattern = rf"(?<![A-Za-z]){secret}(?![A-Za-z])" if _WORD.fullmatch(secret) else re.escape(secret)
+            text = re.sub(pattern, SHOWN, text)
     return text

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -132,7 +132,7 @@ def _report_nothing(args: StackValidationArgs, report: ReportViolation) -> None:
 class Servicer(_PolicyAnalyzerServicer):
     """The vendor's servicer with one pass for all rules."""
 
-    def __init__(self, made: list[Policy], today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
+    def __init__(self, made: list[Policy], today: Callable[[], date] = waivers.today) -> None:
         """`made` is what `policies` returns; `today` gives the day by which waivers are in force."""
         super().__init__(PACK, __version__, made, EnforcementLevel.ADVISORY)
         self._policies = {policy.name: policy for policy in made}
@@ -178,7 +178,7 @@ class Servicer(_PolicyAnalyzerServicer):
         rules = self._asked.rules
         unsaid: dict[str, str] = {}
         for rule in rules:
-            if not any(estate.of(kind) for kind in rule.kinds):
+            if not any(estate.every(kind) for kind in rule.kinds):
                 unsaid[rule.id] = "nothing in this stack to judge"
         findings = waivers.apply(
             self._waivers,

@@ -8,7 +8,7 @@ nothing can waive. The file's form is in `waiver_file`.
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from seawall.policy.estate.kinds import GroupKind
 from seawall.policy.estate.model import KubeObject, Origin
@@ -33,6 +33,11 @@ RULE = Rule(
     kinds=(WAIVER,),
 )
 """About the waivers themselves. It is no file of `rules/`: it looks at no object of the estate."""
+
+
+def today() -> date:
+    """The day by which waivers are in force: the running one, in UTC."""
+    return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)

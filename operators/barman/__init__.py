@@ -1,5 +1,6 @@
 """The barman cloud plugin of CloudNativePG. Facts are those of plugin 0.14 and barman 3.19."""
 
+import re
 from typing import Literal
 
 API_VERSION = "barmancloud.cnpg.io/v1"
@@ -39,6 +40,15 @@ CHECKSUM_ENV = {
     "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
 }
 """What the sidecar's environment needs for S3-compatible stores that are not AWS."""
+
+
+_DAYS = {"d": 1, "w": 7, "m": 30}
+
+
+def retention_days(policy: str) -> int | None:
+    """The days of a retention policy like `30d`, `4w` or `6m`; None for what is none, or longer than centuries."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([dwm])", policy)
+    return int(match[1]) * _DAYS[match[2]] if match else None
 
 
 def kms_argument(key: str) -> str:

@@ -42,14 +42,30 @@ in silence. No superuser: it may connect only where PUBLIC or it itself may."""
 CA_KEY = "ca.crt"
 """The key of a Cluster's authority Secret that clients need; `ca.key` beside it is the authority's private key."""
 
+VALIDATION = "cnpg.io/validation"
+RECONCILIATION_LOOP = "cnpg.io/reconciliationLoop"
+SKIP_WAL_ARCHIVING = "cnpg.io/skipWalArchiving"
+SKIP_EMPTY_ARCHIVE_CHECK = "cnpg.io/skipEmptyWalArchiveCheck"
 FORBIDDEN_ANNOTATIONS: dict[str, str] = {
-    "cnpg.io/validation": "switches the operator's own validation off when it is `disabled`",
+    VALIDATION: "switches the operator's own validation off when it is `disabled`",
     "cnpg.io/podPatch": "changes the pods behind the operator's back",
-    "cnpg.io/reconciliationLoop": "stops the operator when it is `disabled`",
-    "cnpg.io/skipWalArchiving": "stops WAL archiving: no point-in-time recovery",
-    "cnpg.io/skipEmptyWalArchiveCheck": "lets a cluster write into another one's archive; only a restore drill may",
+    RECONCILIATION_LOOP: "stops the operator when it is `disabled`",
+    SKIP_WAL_ARCHIVING: "stops WAL archiving: no point-in-time recovery",
+    SKIP_EMPTY_ARCHIVE_CHECK: "lets a cluster write into another one's archive; only a restore drill may",
 }
 """Annotations that go round a protection, with what they do."""
+ANNOTATION_WORDS: dict[str, str] = {
+    VALIDATION: "disabled",
+    RECONCILIATION_LOOP: "disabled",
+    SKIP_WAL_ARCHIVING: "enabled",
+    SKIP_EMPTY_ARCHIVE_CHECK: "enabled",
+}
+"""The only value by which one of them does what it does; the others do it by being there."""
+
+PLUGINS_SINCE = (1, 26, 0)
+"""The operator's first version with backups by a plugin."""
+IN_TREE_BACKUPS_UNTIL = (1, 31, 0)
+"""The operator's first version without the in-tree backups (`barmanObjectStore`)."""
 
 
 def cluster_labels(cluster: str) -> dict[str, str]:

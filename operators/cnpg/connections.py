@@ -7,8 +7,8 @@ ENDING_PODS = 1
 """A rollout without surge replaces one pod at a time, but the pod that ends holds its server connections meanwhile."""
 
 AUTHENTICATION_ROLE = "cnpg_pooler_pgbouncer"
-AUTHENTICATION_DATABASE = "postgres"
-"""Where PgBouncer looks passwords up, in a pool of its own: one more pair of user and database for each pod."""
+"""As which PgBouncer looks passwords up in the database `postgres`, in a pool of its own: one more pair of user and
+database for each pod."""
 
 INSTANCE_MANAGER = 5
 """The primary's instance manager has at most three connections to `postgres` (roles, probes, the base backup), one to

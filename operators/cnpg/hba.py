@@ -1,11 +1,14 @@
 """The HBA lines that the operator puts around those of a Cluster and of a Pooler. Source of 1.22 to 1.30."""
 
+from seawall.operators.cnpg import METRICS_ROLE
+from seawall.operators.cnpg.connections import AUTHENTICATION_ROLE
+
 SERVER_FIRST = (
-    "local all cnpg_metrics_exporter peer map=cnpg_metrics_exporter",
+    f"local all {METRICS_ROLE} peer map={METRICS_ROLE}",
     "local all all peer map=local",
     "hostssl postgres streaming_replica all cert map=cnpg_streaming_replica",
     "hostssl replication streaming_replica all cert map=cnpg_streaming_replica",
-    "hostssl all cnpg_pooler_pgbouncer all cert map=cnpg_pooler_pgbouncer",
+    f"hostssl all {AUTHENTICATION_ROLE} all cert map={AUTHENTICATION_ROLE}",
 )
 SERVER_LDAP = "host all all 0.0.0.0/0 ldap"
 """After the Cluster's own lines when `spec.postgresql.ldap` is given; its options are left out here."""

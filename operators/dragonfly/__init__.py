@@ -4,7 +4,6 @@ Facts are those of operator 1.6.1 and Dragonfly 1.34 to 1.39 unless a version is
 """
 
 import re
-from collections.abc import Sequence
 
 API_VERSION = "dragonflydb.io/v1alpha1"
 KIND = "Dragonfly"
@@ -99,8 +98,3 @@ def forbidden_arg(arg: str) -> str | None:
     """Why a user may not give this argument, None when they may. Every `tls…` argument belongs to the operator."""
     name = arg_name(arg)
     return "use spec.tlsSecretRef" if name.startswith("tls") else FORBIDDEN_ARGS.get(name)
-
-
-def forbidden_args(args: Sequence[str]) -> dict[str, str]:
-    """The arguments of a list that a user may not give, with the reason of each."""
-    return {arg: reason for arg in args if (reason := forbidden_arg(arg)) is not None}

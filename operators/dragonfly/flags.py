@@ -36,8 +36,8 @@ SWITCHES = frozenset(
 """Flags that are true or false, so that they need no value: `--cache_mode`, `--nocache_mode`."""
 
 _TRUE, _FALSE = frozenset({"1", "t", "true", "y", "yes"}), frozenset({"0", "f", "false", "n", "no"})
-_BYTES = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-_SCALE = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_BYTES = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([kmgtpe])i?b?|b)?", re.IGNORECASE)
+_SCALE = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,6 @@ def truth(value: str) -> bool | None:
 
 
 def size(value: str) -> int | None:
-    """A number of bytes from `1610612736`, `1.5g`, `512MB` or `512MiB` (all powers of 1024); None for anything else."""
+    """A number of bytes from `1610612736`, `1.5g`, `512MB`, `512Mi` or `512MiB` (all powers of 1024); else None."""
     match = _BYTES.fullmatch(value.strip())
-    return int(Decimal(match[1]) * 1024 ** _SCALE[match[2].lower()]) if match else None
+    return int(Decimal(match[1]) * 1024 ** _SCALE[(match[2] or "").lower()]) if match else None

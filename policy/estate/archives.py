@@ -256,6 +256,40 @@ def written(estate: Estate) -> Mapping[Place, tuple[Archive, ...]]:
     return {place: tuple(archives) for place, archives in found.items()}
 
 
+def unread(estate: Estate) -> Mapping[KubeObject, CannotEvaluateError]:
+    """The Clusters of which cannot be said where they write, with the reason; `estate.memo(unread)`."""
+    found: dict[KubeObject, CannotEvaluateError] = {}
+    for cluster, archives in estate.memo(_archives).items():
+        try:
+            for archive in archives_of(cluster, estate) if isinstance(archives, tuple) else ():
+                archive.place  # noqa: B018 (may be unreadable as well)
+        except CannotEvaluateError as problem:
+            archives = problem
+        if isinstance(archives, CannotEvaluateError):
+            found[cluster] = archives
+    return found
+
+
+def archives_in(bucket: str, estate: Estate) -> tuple[Archive, ...]:
+    """The archives in an S3 bucket. Raises `CannotEvaluateError` when none is known, and some Cluster's may be."""
+    found = estate.memo(by_bucket).get(bucket, ())
+    for problem in () if found else estate.memo(unread).values():
+        raise problem.with_traceback(None)
+    return found
+
+
+def users_of(thing: KubeObject, estate: Estate) -> tuple[Archive, ...]:
+    """The archives of an object that describes a store.
+
+    Raises `CannotEvaluateError` when none is known, and some Cluster of its namespace may write there.
+    """
+    found = estate.memo(users).get(thing, ())
+    for cluster, problem in () if found else estate.memo(unread).items():
+        if cluster.namespace == thing.namespace:
+            raise problem.with_traceback(None)
+    return found
+
+
 def by_bucket(estate: Estate) -> Mapping[str, tuple[Archive, ...]]:
     """The archives of an estate by the name of their S3 bucket; `estate.memo(by_bucket)`."""
     found: dict[str, list[Archive]] = defaultdict(list)
@@ -275,8 +309,13 @@ def users(estate: Estate) -> Mapping[KubeObject, tuple[Archive, ...]]:
     return {thing: tuple(archives) for thing, archives in found.items()}
 
 
-def restored_only(estate: Estate) -> frozenset[KubeObject]:
-    """The ObjectStores that Clusters are restored from, and that none writes to; `estate.memo(restored_only)`."""
+def restored_only(thing: KubeObject, estate: Estate) -> bool:
+    """Whether an object is an ObjectStore that Clusters are restored from, and that none writes to."""
+    return thing in estate.memo(_sources) and not users_of(thing, estate)
+
+
+def _sources(estate: Estate) -> frozenset[KubeObject]:
+    """The ObjectStores that Clusters are restored from."""
     read: set[KubeObject] = set()
     for cluster in estate.of(CLUSTER):
         try:
@@ -285,16 +324,35 @@ def restored_only(estate: Estate) -> frozenset[KubeObject]:
             continue
         if source is not None and not source.store.in_tree:
             read.add(source.store.thing)
-    return frozenset(read - set(estate.memo(users)))
+    return frozenset(read)
 
 
-def schedules(estate: Estate) -> Mapping[tuple[str, str], tuple[KubeObject, ...]]:
-    """The ScheduledBackups by namespace and name of their Cluster; `estate.memo(schedules)`."""
-    found: dict[tuple[str, str], list[KubeObject]] = defaultdict(list)
-    for backup in estate.of(SCHEDULED_BACKUP):
-        name = backup.at("spec", "cluster", "name")
-        try:
-            found[backup.namespace, name.text() or ""].append(backup)
-        except CannotEvaluateError:
-            continue
-    return {cluster: tuple(backups) for cluster, backups in found.items()}
+def schedules_of(cluster: KubeObject, estate: Estate) -> Iterator[KubeObject]:
+    """The ScheduledBackups of a Cluster.
+
+    Raises `CannotEvaluateError` at the end when one of its namespace may be its as well, or another one's.
+    """
+    schedules = estate.memo(_schedules)
+    yield from schedules.found.get((cluster.namespace, cluster.name), ())
+    problem = schedules.unread.get(cluster.namespace)
+    if problem is not None:
+        raise problem.with_traceback(None)
+
+
+class _Schedules:
+    """The ScheduledBackups by namespace and name of their Cluster."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[tuple[str, str], list[KubeObject]] = defaultdict(list)
+        self.unread: dict[str, CannotEvaluateError] = {}
+        """Namespace → why nobody can tell which Cluster one of them is for."""
+        for backup in estate.of(SCHEDULED_BACKUP):
+            try:
+                self.found[backup.namespace, backup.at("spec", "cluster", "name").text() or ""].append(backup)
+            except CannotEvaluateError as problem:
+                problem.about(backup)
+                self.unread.setdefault(backup.namespace, problem)
+
+
+def _schedules(estate: Estate) -> _Schedules:
+    return _Schedules(estate)

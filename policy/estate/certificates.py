@@ -100,7 +100,7 @@ def _aliases(estate: Estate) -> dict[tuple[str, str], list[KubeObject]]:
         try:
             host = service.at("spec", "externalName").text() if _is_alias(service) else None
         except CannotEvaluateError:
-            continue  # an alias of what nobody knows yet is no alias of a pooler as far as anybody knows
+            continue  # what is outside has such names: nobody names a pooler by what another resource makes
         parts = (host or "").rstrip(".").split(".")
         if len(parts) >= 2 and (len(parts) == 2 or parts[2] == "svc"):
             found[parts[0], parts[1]].append(service)
@@ -112,17 +112,34 @@ def _is_alias(service: KubeObject) -> bool:
 
 
 def _certificate(namespace: str, secret: str, estate: Estate) -> KubeObject | None:
-    """The Certificate (cert-manager) that fills a Secret, None when none in the estate does."""
-    return estate.memo(_issued).get((namespace, secret))
+    """The Certificate (cert-manager) that fills a Secret, None when none in the estate does.
 
-
-def _issued(estate: Estate) -> dict[tuple[str, str], KubeObject]:
-    found: dict[tuple[str, str], KubeObject] = {}
-    for certificate in estate.of(CERTIFICATE):
-        try:
-            secret = certificate.at("spec", "secretName").text()
-        except CannotEvaluateError:
-            continue  # which Secret it fills is not known, so it is not known to fill this one
-        if secret:
-            found[certificate.namespace, secret] = certificate
+    Raises `CannotEvaluateError` when none is known, and one of the namespace may.
+    """
+    issued = estate.memo(_issued)
+    found = issued.found.get((namespace, secret))
+    if found is None and namespace in issued.unread:
+        raise issued.unread[namespace].with_traceback(None)
     return found
+
+
+class _Issued:
+    """The Certificates by namespace and name of the Secret that each fills."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[tuple[str, str], KubeObject] = {}
+        self.unread: dict[str, CannotEvaluateError] = {}
+        """Namespace → why nobody can tell which Secret one of them fills."""
+        for certificate in estate.of(CERTIFICATE):
+            try:
+                secret = certificate.at("spec", "secretName").text()
+            except CannotEvaluateError as problem:
+                problem.about(certificate)
+                self.unread.setdefault(certificate.namespace, problem)
+            else:
+                if secret:
+                    self.found[certificate.namespace, secret] = certificate
+
+
+def _issued(estate: Estate) -> _Issued:
+    return _Issued(estate)

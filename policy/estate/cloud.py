@@ -18,7 +18,7 @@ from seawall.policy.estate.identities import Identities, Identity
 from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.objects import KubeObject
-from seawall.policy.estate.values import UnknownValueError, View
+from seawall.policy.estate.values import UNKNOWN, UnknownValueError, View
 
 
 def _s3(name: str) -> tuple[GroupKind, ...]:
@@ -159,9 +159,21 @@ class Key:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """ARN and id, as far as they are known."""
+        """ARN and id, as far as they are known; each says the id."""
         views = (self.thing.at(name) for name in ("arn", "keyId", "id"))
-        return tuple(dict.fromkeys(str(view.raw) for view in views if view.known and view.raw))
+        names = [str(view.raw) for view in views if view.known and view.raw]
+        return tuple(dict.fromkeys([*names, *(name.rpartition("/")[2] for name in names)]))
+
+    def named(self) -> None:
+        """Raises `UnknownValueError` while its ARN is not known yet: by which service it is used is then not either."""
+        arn = self.thing.at("arn")
+        if not self.has_arn and not arn.known:
+            raise _problem(self.thing, "arn")
+
+    @property
+    def has_arn(self) -> bool:
+        """Whether its ARN is known."""
+        return any(name.startswith("arn:") for name in self.names)
 
 
 class Cloud:
@@ -169,11 +181,15 @@ class Cloud:
 
     def __init__(self, estate: Estate) -> None:
         self.buckets: dict[str, Bucket] = {}
+        self.nameless: dict[KubeObject, UnknownValueError] = {}
+        """The buckets whose name is not known yet, with what to raise."""
         for kind in BUCKETS:
             for thing in estate.of(kind):
                 name = _name(thing)
                 if name:
                     self.buckets.setdefault(name, Bucket(thing, name, self))
+                elif thing.manifest.get("bucket") is UNKNOWN:
+                    self.nameless[thing] = _problem(thing, "bucket")
         self._parts: dict[tuple[str, str], KubeObject] = {}
         self._unplaced: dict[str, list[tuple[KubeObject, str]]] = defaultdict(list)
         for part in _PARTS:
@@ -185,6 +201,8 @@ class Cloud:
         self.account_blocks = tuple(estate.of(_ACCOUNT_BLOCK))
         self.keys = tuple(Key(thing, self) for thing in estate.of(KEY))
         self._keys: dict[str, Key] = {name: key for key in self.keys for name in key.names}
+        self._aliases: list[tuple[str | None, UnknownValueError]] = []
+        """Aliases of which not all is known yet, with their names."""
         for thing in estate.of(_ALIAS):
             self._name_key(thing)
         self.identities = Identities(estate)
@@ -197,13 +215,17 @@ class Cloud:
             self._parts.setdefault((part, view.raw.removeprefix("arn:aws:s3:::")), thing)
 
     def _name_key(self, alias: KubeObject) -> None:
-        targets = (alias.at(name) for name in ("targetKeyId", "targetKeyArn"))
+        targets = [alias.at(name) for name in ("targetKeyId", "targetKeyArn")]
+        views = [alias.at(name) for name in ("name", "arn")]
+        names = [view.raw for view in views if view.known and isinstance(view.raw, str)]
         key = next((self._keys.get(str(view.raw)) for view in targets if view.known and view.raw in self._keys), None)
         if key is not None:
-            for name in ("name", "arn"):
-                view = alias.at(name)
-                if view.known and isinstance(view.raw, str):
-                    self._keys.setdefault(view.raw, key)
+            for name in names:
+                self._keys.setdefault(name, key)
+        if not views[0].known:
+            self._aliases.append((None, _problem(alias, "name")))
+        elif key is None and not targets[0].known:
+            self._aliases += [(name, _problem(alias, "targetKeyId")) for name in names]
 
     def part(self, kind: str, bucket: str) -> KubeObject | None:
         """The resource of a kind that is about a bucket, by its name."""
@@ -222,13 +244,31 @@ class Cloud:
 
     def _not_known_yet(self, kind: str) -> None:
         for thing, reference in self._unplaced[kind]:
-            problem = UnknownValueError((reference,))
-            problem.about(thing)
-            raise problem
+            raise _problem(thing, reference)
+
+    def bucket(self, name: str | None) -> Bucket | None:
+        """The bucket of a name; None when it is not in this estate.
+
+        Raises `UnknownValueError` when it is not, and one whose name is not known yet may be it.
+        """
+        found = self.buckets.get(name or "")
+        for problem in self.nameless.values() if found is None and name else ():
+            raise problem.with_traceback(None)
+        return found
 
     def key(self, reference: str) -> Key | None:
-        """The key that an ARN, an id or an alias names; None when it is not in this estate."""
-        return self._keys.get(reference)
+        """The key that an ARN, an id or an alias names; None when it is not in this estate.
+
+        Raises `UnknownValueError` when it is not, and an alias of which not all is known yet may be meant.
+        """
+        found = self._keys.get(reference)
+        if found is None:
+            by_id = self._keys.get(reference.rpartition("/")[2]) if ":key/" in reference else None
+            found = by_id if by_id is not None and not by_id.has_arn else None
+        for name, problem in self._aliases if found is None and "alias/" in reference else ():
+            if name is None or name.rpartition(":")[2] == reference.rpartition(":")[2]:
+                raise problem.with_traceback(None)
+        return found
 
     def users_of(self, bucket: str) -> tuple[Identity, ...]:
         """The identities whose policies, or the bucket's, speak of a bucket; those with rights everywhere are among
@@ -241,6 +281,12 @@ class Cloud:
 def cloud(estate: Estate) -> Cloud:
     """The cloud of an estate; ask for it by `estate.memo(cloud)`."""
     return Cloud(estate)
+
+
+def _problem(thing: KubeObject, key: str) -> UnknownValueError:
+    problem = UnknownValueError((key,))
+    problem.about(thing)
+    return problem
 
 
 def _name(thing: KubeObject) -> str | None:

@@ -124,7 +124,7 @@ class Statement:
 
     def speaks_of_account(self, principal: str) -> bool:
         """Whether it is about a principal's whole account, which leaves an Allow to the identity's own policies."""
-        account = principal.split(":")[4]
+        account = (*principal.split(":"), *[""] * 5)[4]
         named = [re.fullmatch(r"(?:arn:[^:]+:iam::)?(\d{12})(?::root)?", name) for name in self.principals()]
         return any(match is not None and account in (match[1], "") for match in named)
 

@@ -14,13 +14,12 @@ from pathlib import PurePath
 from typing import Any
 
 from seawall.policy.estate.objects import KubeObject, Note
+from seawall.policy.estate.server_fields import LAST_APPLIED, OWN_FIELDS
 
 FEWEST_VARIANTS = 8
 LARGEST_SHARE = 4
 """Variants are judged whole. So that judging stays linear in what was read, there are at most `FEWEST_VARIANTS` of
 them, or as many as hold `LARGEST_SHARE` times the objects that were read."""
-_OF_THE_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _Unit = tuple[str, int]
 """A folder, and the how many-th declaration of an object in it."""
@@ -128,9 +127,9 @@ def _meaning(manifest: Mapping[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key != "status"}
     metadata = content.get("metadata")
     if isinstance(metadata, Mapping):
-        kept = {key: value for key, value in metadata.items() if key not in _OF_THE_SERVER}
+        kept = {key: value for key, value in metadata.items() if key not in OWN_FIELDS}
         if isinstance(kept.get("annotations"), Mapping):
-            annotations = {key: value for key, value in kept["annotations"].items() if key != _LAST_APPLIED}
+            annotations = {key: value for key, value in kept["annotations"].items() if key != LAST_APPLIED}
             kept["annotations"] = annotations
         content["metadata"] = {key: value for key, value in kept.items() if value not in ({}, None)}
     try:

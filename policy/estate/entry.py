@@ -14,7 +14,7 @@ from seawall.policy.estate.hba import Hba, Line, Opening, Role
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.postgres import client_tls, pooler_hba, server_hba, server_tls
-from seawall.policy.estate.tenants import Tenants, of_cluster, tenants_of
+from seawall.policy.estate.tenants import Tenants, adrift, of_cluster, tenants_of
 from seawall.policy.estate.values import CannotEvaluateError
 
 NO_LINE = "no line matches"
@@ -154,7 +154,11 @@ class Entry:
         """The route through a pooler of this cluster. Raises `CannotEvaluateError` when it cannot be read."""
         if pooler in self.unreadable:
             raise self.unreadable[pooler].with_traceback(None)
-        return next(route for route in self.routes if route.pooler is pooler)
+        return self._by_pooler[pooler]
+
+    @cached_property
+    def _by_pooler(self) -> Mapping[KubeObject | None, Route]:
+        return {route.pooler: route for route in self.routes}
 
 
 def _entries(_estate: Estate) -> dict[KubeObject, Entry]:
@@ -166,7 +170,7 @@ def entry_of(cluster: KubeObject, estate: Estate) -> Entry:
     made = estate.memo(_entries)
     if cluster not in made:
         routes = [Route(None, None, (True, False), onward_tls=True)]
-        unreadable: dict[KubeObject, CannotEvaluateError] = {}
+        unreadable = dict(adrift(POOLER, cluster, estate))
         for pooler in of_cluster(POOLER, cluster, estate):
             try:
                 hba = pooler_hba(pooler, estate)
@@ -185,7 +189,7 @@ def entry_of(cluster: KubeObject, estate: Estate) -> Entry:
 
 def to_data(estate: Estate) -> list[dict[str, Any]]:
     """The matrix of every Cluster as plain data: own entries cell by cell, others by the line that opens them."""
-    return [_cluster_data(cluster, estate) for cluster in estate.of(CLUSTER)]
+    return [_cluster_data(cluster, estate) for cluster in estate.every(CLUSTER)]
 
 
 def _cluster_data(cluster: KubeObject, estate: Estate) -> dict[str, Any]:

@@ -8,26 +8,29 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from sys import intern
 from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 
 from seawall.policy.estate.building import kube_object
-from seawall.policy.estate.objects import KubeObject, Origin
+from seawall.policy.estate.kustomizations import NAMES, placed
+from seawall.policy.estate.objects import KubeObject, Note, Origin
 from seawall.policy.estate.state import is_state
 from seawall.policy.estate.values import PLACEHOLDER, UNKNOWN
+from seawall.policy.estate.yaml_loader import documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 32 * 1024 * 1024
 """A larger file is not read. All manifests of a large platform are a few MiB."""
 MAX_NODES = 2_000_000
 """A document with more values, aliases written out, is taken for an attack and not read."""
-MAX_DEPTH = 200
-"""No Kubernetes object is nested deeper."""
+_LINE = re.compile(rb"^[ -]*[\w./-]+:[^\n#]*\$\{[^\n]*", re.MULTILINE)
+_DEFAULTED = re.compile(rb"\$\{[A-Za-z_]\w*:?[=-]([^${}\n]*)\}")
+"""A value of Flux's substitution that is the default where nobody gives another, as in `replicas: ${REPLICAS:=3}`."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 _MAX_LIST_DEPTH = 5
 
@@ -58,6 +61,10 @@ class Reading:
     """Documents that are no Kubernetes objects (values files, kustomizations without objects, …)."""
     states: list[str] = field(default_factory=list)
     """Files that are exported states of stacks, for which there is another door."""
+    kustomizations: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Kustomizations that say neither `apiVersion` nor `kind`, by file."""
+    notes: list[Note] = field(default_factory=list)
+    """What a reader must know of the reading."""
 
 
 def read_folder(root: Path) -> Reading:
@@ -65,6 +72,9 @@ def read_folder(root: Path) -> Reading:
     reading = Reading()
     for path in _files(root, reading):
         _read_file(path, _shown(path), reading)
+    found = placed(reading.objects, reading.kustomizations, _shown(root))
+    reading.objects, reading.notes = found.objects, found.notes
+    reading.not_kubernetes += found.patches
     return reading
 
 
@@ -122,24 +132,21 @@ def _read_file(path: Path, name: str, reading: Reading) -> None:
 
 def _read_documents(content: bytes, name: str, reading: Reading) -> None:
     reading.files += 1
+    if b"${" in content:
+        content = _LINE.sub(lambda line: _DEFAULTED.sub(rb"\1", line[0]), content)
     # in UTF-16 every second byte is 0 and the pattern finds nothing
     aliases = (b"*" in content and re.search(rb"[\s\[{,:]\*\S", content) is not None) or b"\0" in content
     rendered = PLACEHOLDER.encode() in content
     index = 0
     try:
-        loader = _Loader(content)
-        try:
-            while loader.check_node():
-                node = cast(yaml.Node, loader.get_node())
-                if aliases and _too_large(node):
-                    why = "its aliases expand to more than is read, or refer to themselves"
-                    reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
-                    return
-                value = loader.construct_document(node) if aliases else loader.value(node)
-                _add(value, node, _Document(name, content, index, rendered), (), reading)
-                index += 1
-        finally:
-            loader.dispose()
+        for loader, node in documents(content):
+            if aliases and _too_large(node):
+                why = "its aliases expand to more than is read, or refer to themselves"
+                reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
+                return
+            value = loader.construct_document(node) if aliases else loader.value(node)
+            _add(value, node, _Document(name, content, index, rendered), (), reading)
+            index += 1
     except yaml.YAMLError as problem:
         value = _json(content) if index == 0 else None
         if value is None:
@@ -202,6 +209,8 @@ def _add(value: Any, node: Any, document: _Document, inside: tuple[str | int, ..
         reading.not_kubernetes += 1
         if is_state(value):
             reading.states.append(document.file)
+        elif document.file.rpartition("/")[2] in NAMES:
+            reading.kustomizations[document.file] = value
     else:
         reading.objects.append(thing)
 
@@ -247,14 +256,8 @@ def _locator(document: _Document, inside: tuple[str | int, ...]) -> Callable[[tu
 def _compose(content: bytes) -> list[Any]:
     """The nodes of a file's documents, up to a mistake; kept, because a file with one finding often has more."""
     nodes: list[Any] = []
-    loader = _Loader(content)
-    try:
-        while loader.check_node():
-            nodes.append(loader.get_node())
-    except yaml.YAMLError:
-        pass
-    finally:
-        loader.dispose()
+    with suppress(yaml.YAMLError):
+        nodes.extend(node for _, node in documents(content))
     return nodes
 
 
@@ -307,84 +310,3 @@ def _syntax(problem: yaml.YAMLError, content: bytes, name: str) -> Unreadable:
     if b"{{" in content:
         why = f"{why} (a template? render it first, as with `helm template`)"
     return Unreadable(name, line, f"not valid YAML: {why}")
-
-
-class _Loader(yaml.CSafeLoader):
-    """The safe loader in C, with values as Kubernetes reads them: dates stay texts, tags of other tools say nothing.
-
-    The C parser recurses without a limit and ends the process when the stack is full, so the depth is counted in the
-    two methods that it calls on the way into a node and out of it.
-    """
-
-    depth = 0
-
-    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
-        """Called on the way into a node."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels")
-
-    def ascend_resolver(self) -> None:
-        """Called on the way out of a node."""
-        self.depth -= 1
-
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        """The tag of a node that has none written: the same as the inherited method finds, in less time."""
-        if kind is not yaml.ScalarNode:
-            return _MAPPING if kind is yaml.MappingNode else _SEQUENCE
-        if implicit[0]:
-            for tag, pattern in _IMPLICIT.get(value[:1], ()):
-                if pattern.match(value):
-                    return tag
-        return _TEXT
-
-    def value(self, root: yaml.Node) -> Any:
-        """What `construct_document` makes of a document without aliases, in a third of the time."""
-        try:
-            return self._plain(root)
-        except _NotPlainError:
-            return self.construct_document(root)
-
-    def _plain(self, node: Any) -> Any:
-        kind, tag = type(node), node.tag
-        if kind is yaml.ScalarNode:
-            if tag == _TEXT:
-                return node.value
-            if tag in _SCALARS:
-                return _SCALARS[tag](self, node)
-        elif kind is yaml.MappingNode and tag == _MAPPING:
-            return {self._key(key): self._plain(value) for key, value in node.value}
-        elif kind is yaml.SequenceNode and tag == _SEQUENCE:
-            return [self._plain(item) for item in node.value]
-        raise _NotPlainError
-
-    def _key(self, node: Any) -> Any:
-        if type(node) is not yaml.ScalarNode:
-            raise _NotPlainError
-        return intern(node.value) if node.tag == _TEXT else self._plain(node)
-
-
-class _NotPlainError(Exception):
-    """A document holds more than mappings, lists, texts, numbers and booleans without tags of their own."""
-
-
-def _untagged(loader: _Loader, _tag: str, node: Any) -> Any:
-    """The value of a node with a tag that nobody here knows (`!Ref`, `!vault`): as if it had none."""
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
-
-
-_IMPLICIT: Mapping[str, list[tuple[str, re.Pattern[str]]]] = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("timestamp", "value")]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_multi_constructor("", _untagged)
-_Loader.yaml_implicit_resolvers = _IMPLICIT
-_TEXT, _MAPPING, _SEQUENCE = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
-_SCALARS: Mapping[str, Callable[[_Loader, yaml.Node], Any]] = {
-    tag: yaml.CSafeLoader.yaml_constructors[tag]
-    for tag in (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
-}

@@ -25,6 +25,8 @@ _OF_AWS: dict[str, dict[str, list[str]]] = {
     "AmazonS3ReadOnlyAccess": {"Action": ["s3:Describe*", "s3:Get*", "s3:List*"]},
 }
 """Policies that AWS manages, and what they allow on everything."""
+_COLONS = 5
+"""In every ARN, at least."""
 
 
 @dataclass(eq=False)
@@ -79,6 +81,9 @@ class Identities:
     def __init__(self, estate: Estate) -> None:
         self._by_name: dict[tuple[GroupKind, str], Identity] = {}
         self._by_tail: dict[str, Identity] = {}
+        self.unplaced: list[CannotEvaluateError] = []
+        """Identities without a name, and policies of which is not known yet whose they are: they may be anybody's."""
+        self._nameless: list[CannotEvaluateError] = []
         for kind in (USER, ROLE):
             for thing in estate.of(kind):
                 self._add(thing)
@@ -97,6 +102,8 @@ class Identities:
         for attachment in estate.of(_iam("PolicyAttachment")):
             for kind, what in ((USER, "users"), (ROLE, "roles")):
                 listed = attachment.at(what)
+                if not listed.known:
+                    self._leave(attachment, what)
                 for whose in listed.items() if listed.known else ():
                     self._attach(kind, attachment, whose, policies)
         self._near, self._everywhere = self._by_bucket()
@@ -108,12 +115,23 @@ class Identities:
     @cached_property
     def awaited(self) -> UnknownValueError | None:
         """The first policy that is not known yet: until it is, who may do what cannot be said of anybody."""
-        problems = (problem for identity in self.all() for problem in identity.problems)
+        problems = (*self.unplaced, *(problem for identity in self.all() for problem in identity.problems))
         return next((problem for problem in problems if isinstance(problem, UnknownValueError)), None)
 
     def role(self, arn: str) -> Identity | None:
-        """The identity with an ARN; None when it is not in this estate."""
-        return self._by_tail.get(arn.rpartition(":")[2])
+        """The identity with an ARN; None when it is not in this estate.
+
+        Raises `CannotEvaluateError` when it is not, and one whose name is not known yet may be it.
+        """
+        found = self._by_tail.get(arn.rpartition(":")[2])
+        for problem in self._nameless if found is None else ():
+            raise problem.with_traceback(None)
+        return found
+
+    def whole(self, identity: Identity) -> None:
+        """Raises `CannotEvaluateError` when a policy of an identity is not known: it may do more, or less."""
+        for problem in (*identity.problems, *self.unplaced):
+            raise problem.with_traceback(None)
 
     def near(self, bucket: str, named: Iterable[str]) -> tuple[Identity, ...]:
         """Those whose policies speak of a bucket or of every bucket, and those with one of these ARNs."""
@@ -124,25 +142,35 @@ class Identities:
     def _add(self, thing: KubeObject) -> None:
         name, path, arn = (thing.manifest.get(key) for key in ("name", "path", "arn"))
         if not isinstance(name, str):
+            if name is UNKNOWN:
+                self._nameless.append(self._leave(thing, "name"))
             return
         what = "user" if thing.group_kind == USER else "role"
         tail = f"{what}{path if isinstance(path, str) else '/'}{name}"
-        identity = Identity(thing, arn if isinstance(arn, str) else f"arn::iam:::{tail}")
+        whole = isinstance(arn, str) and arn.count(":") >= _COLONS
+        identity = Identity(thing, str(arn) if whole else f"arn::iam:::{tail}")
         self._by_name[thing.group_kind, name] = identity
         self._by_tail[identity.arn.rpartition(":")[2]] = identity
-        for index, inline in enumerate(_listed(thing, "inlinePolicies", identity)):
-            self._read(identity, thing, inline.at("policy") if inline.known else View(UNKNOWN, (str(index),)))
+        for inline in _listed(thing, "inlinePolicies", identity):
+            self._read(identity, thing, inline.at("policy") if inline.known else inline)
         for managed in _listed(thing, "managedPolicyArns", identity):
-            if managed.known and (text := managed.text()):
+            if not managed.known:
+                identity.problems.append(UnknownValueError(managed.path))
+                identity.problems[-1].about(thing)
+            elif text := managed.text():
                 self._foreign(identity, text)
 
     def _inline(self, kind: GroupKind, thing: KubeObject, what: str) -> None:
         whose = thing.at(what)
+        if not whose.known:
+            self._leave(thing, what)
         identity = self._by_name.get((kind, str(whose.raw))) if whose.known else None
         if identity is not None:
             self._read(identity, thing, thing.at("policy"))
 
     def _attach(self, kind: GroupKind, thing: KubeObject, whose: View, policies: dict[str, KubeObject]) -> None:
+        if not whose.known:
+            self._leave(thing, *whose.path)
         identity = self._by_name.get((kind, str(whose.raw).rpartition("/")[2])) if whose.known else None
         if identity is None:
             return
@@ -157,6 +185,12 @@ class Identities:
             self._foreign(identity, arn.raw)
         else:
             self._read(identity, policy, policy.at("policy"))
+
+    def _leave(self, thing: KubeObject, *path: str) -> CannotEvaluateError:
+        problem = UnknownValueError(path)
+        problem.about(thing)
+        self.unplaced.append(problem)
+        return problem
 
     def _foreign(self, identity: Identity, arn: str) -> None:
         """A policy of AWS, or one that somebody else keeps."""

@@ -107,7 +107,7 @@ class _Operators:
     def __init__(self, estate: Estate) -> None:
         self.found: dict[KubeObject, Installed] = {}
         self.suspects: dict[KubeObject, Suspect] = {}
-        for thing in estate.of(DEPLOYMENT):
+        for thing in estate.every(DEPLOYMENT):
             if not thing.projected:
                 self._add_deployment(thing)
         running = {(one.family, one.namespace) for one in self.found.values()}
@@ -125,6 +125,9 @@ class _Operators:
         problems: list[CannotEvaluateError] = []
         for image in images_of(thing, problems):
             family = family_of_image(image)
+            if family is not None and thing.unknown is not None:
+                self.suspects[thing] = Suspect(thing, frozenset({family}), thing.unknown)
+                return
             if family is not None:
                 pods = _pods_of(thing)
                 self.found[thing] = Installed(family, thing, thing.namespace, None, pods, image)

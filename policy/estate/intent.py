@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seawall.operators import annotations, versions
+from seawall.operators import annotations
 from seawall.policy.estate.model import KubeObject
 from seawall.policy.estate.projecting import annotation_mapping
 from seawall.policy.estate.values import CannotEvaluateError
-
-_MESH_LOCAL = (1, 19, 0)
-"""From this Cilium version on, a selector without a cluster means the local cluster; before, every one of the mesh."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +28,6 @@ class Intent:
     cni: str | None
     cni_version: str | None
     scraper: Scraper | None
-
-    @property
-    def mesh_wide_selectors(self) -> bool:
-        """Whether a selector that names no cluster matches pods of every cluster of the mesh."""
-        number = versions.parse(self.cni_version or "")
-        return self.cni == "cilium" and (number is None or number < _MESH_LOCAL)
-
-    def declared_in(self, cluster: str) -> frozenset[str]:
-        """The declared client namespaces of a mesh cluster, by its name."""
-        clients = self.clients or {}
-        is_this = cluster == self.cluster if self.cluster is not None else cluster not in clients
-        return clients.get(annotations.THIS_CLUSTER if is_this else cluster, frozenset())
 
 
 def intent_of(thing: KubeObject) -> Intent:

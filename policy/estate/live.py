@@ -14,6 +14,7 @@ from seawall.policy.estate import kinds
 from seawall.policy.estate.building import kube_object
 from seawall.policy.estate.kinds import SECRET, GroupKind
 from seawall.policy.estate.objects import KubeObject, Note, Origin
+from seawall.policy.estate.server_fields import LAST_APPLIED, OWN_FIELDS
 from seawall.policy.estate.sight import LIVE, SECRETS
 from seawall.policy.estate.values import UNKNOWN
 
@@ -24,9 +25,6 @@ MOST_OBJECTS = 1_000_000
 _MOST_RESTARTS = 3
 """How often a list that grew too old between two pages is begun again."""
 
-_OWN_FIELDS = ("managedFields", "creationTimestamp", "generation", "resourceVersion", "uid", "selfLink")
-"""Metadata that the API server writes and no rule reads."""
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _UNASKED = frozenset({"data", "type"})
 """What of a Secret is not asked for."""
 _JSON = "application/json"
@@ -160,10 +158,10 @@ def _plain(item: Mapping[str, Any], api_version: str, kind: GroupKind) -> dict[s
 
 
 def _metadata(given: dict[str, Any], *, secret: bool) -> dict[str, Any]:
-    kept = {key: value for key, value in given.items() if key not in _OWN_FIELDS}
+    kept = {key: value for key, value in given.items() if key not in OWN_FIELDS}
     annotations = kept.pop("annotations", None)
     if isinstance(annotations, dict) and not secret:
-        kept["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+        kept["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     elif annotations is not None and not secret:
         kept["annotations"] = annotations
     return kept

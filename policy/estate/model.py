@@ -94,7 +94,7 @@ class Estate:
         Raises `CannotEvaluateError` when none is here, and one whose name or namespace is not known yet may be it.
         """
         found = self._by_name.get((kind, namespace, name))
-        if found is None or found.unknown is not None:
+        if self._unknown and (found is None or found.projected or found.unknown is not None):
             self._all_placed(kind)
             if (kind, namespace) in self._unknown:
                 raise self._unknown[kind, namespace].with_traceback(None)

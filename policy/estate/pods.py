@@ -48,6 +48,8 @@ _COUNTS: Mapping[GroupKind, tuple[str, ...]] = {
 
 JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
 """What every pod of a Job carries: the Job's name."""
+_UID_LABELS = ("batch.kubernetes.io/controller-uid", "controller-uid")
+"""What the API server adds beside them; nothing that is declared beforehand can name one."""
 
 _Read = TypeVar("_Read")
 
@@ -149,7 +151,7 @@ def pod_sets(workload: KubeObject, owner: KubeObject | None = None) -> list[PodS
         return []
     try:
         template = workload.at(*path)
-        labels = template.at("metadata", "labels").texts()
+        labels = _labels(template, without=_UID_LABELS if workload.group_kind == JOB else ())
         if workload.group_kind == JOB:
             labels |= dict.fromkeys(JOB_NAME_LABELS, workload.name)
         later = _places(workload) if workload.group_kind == STATEFUL_SET else {}
@@ -159,6 +161,14 @@ def pod_sets(workload: KubeObject, owner: KubeObject | None = None) -> list[PodS
         raise
     copies = 0 if ended else None
     return [PodSet(workload.namespace, labels, template, workload, owner or workload, later, copies)]
+
+
+def _labels(template: View, without: tuple[str, ...]) -> dict[str, str]:
+    """The labels of a template; some are left out where they are not known."""
+    given = template.at("metadata", "labels")
+    if not any(key in without for key in given.keys()):  # noqa: SIM118 - a view is no mapping
+        return given.texts()
+    return {key: value.text() or "" for key, value in given.entries() if value.known or key not in without}
 
 
 def operator_pods(owner: KubeObject, made: Iterable[KubeObject]) -> list[PodSet]:

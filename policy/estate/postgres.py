@@ -1,10 +1,10 @@
 """What a Cluster's and a Pooler's fields say about PostgreSQL and PgBouncer: versions, parameters, access lines."""
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 from seawall.operators import versions
 from seawall.operators.cnpg import pgbouncer
+from seawall.operators.cnpg.projection_pooler import CONTAINER as PGBOUNCER
 from seawall.operators.versions import Version
 from seawall.policy.estate.hba import Hba
 from seawall.policy.estate.hba_parsing import of_pooler, of_server
@@ -15,8 +15,6 @@ SERVER_HBA = ("spec", "postgresql", "pg_hba")
 POOLER_HBA = ("spec", "pgbouncer", "pg_hba")
 SERVER_PARAMETERS = ("spec", "postgresql", "parameters")
 POOLER_PARAMETERS = ("spec", "pgbouncer", "parameters")
-PGBOUNCER = "pgbouncer"
-"""The name of a pooler's own container."""
 
 
 def server_major(cluster: KubeObject) -> int | None:
@@ -31,13 +29,7 @@ def server_major(cluster: KubeObject) -> int | None:
 
 def server_hba(cluster: KubeObject) -> Hba:
     """The pg_hba.conf that the operator writes for a Cluster; read once."""
-    known = _SERVER_FILES.get(cluster)
-    if known is None:
-        known = _SERVER_FILES[cluster] = _server_hba(cluster)
-    return known
-
-
-_SERVER_FILES: WeakKeyDictionary[KubeObject, Hba] = WeakKeyDictionary()
+    return cluster.memo(_server_hba)
 
 
 def _server_hba(cluster: KubeObject) -> Hba:

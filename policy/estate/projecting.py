@@ -10,9 +10,10 @@ from seawall.operators.cnpg import projection as cnpg_projection
 from seawall.operators.cnpg.projection_identity import pooler_secret
 from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.reading import UnprojectableError
+from seawall.policy.estate.defects import DefectError
 from seawall.policy.estate.kinds import CLUSTER, DEPLOYMENT, DRAGONFLY, OBJECT_STORE, POOLER
-from seawall.policy.estate.objects import KubeObject, Note, Operator, Origin
-from seawall.policy.estate.suspects import Suspect, images_of, suspect
+from seawall.policy.estate.objects import UNPLACED, KubeObject, Note, Operator, Origin
+from seawall.policy.estate.suspects import images_of, suspect
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View, WrongTypeError
 
 RECONCILED = (DRAGONFLY, CLUSTER, POOLER)
@@ -42,7 +43,8 @@ class Projecting:
         self._clusters: dict[tuple[str, str], KubeObject] = {}
         self._pooler_secrets: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._seen: dict[str, Operator] = {}
-        self._suspects: dict[str, Suspect] = {}
+        self._doubts: Mapping[str, CannotEvaluateError] = {}
+        """By family: why something that may be its operator cannot be read."""
         for thing in objects:
             kind = thing.group_kind
             if kind in RECONCILED:
@@ -69,11 +71,14 @@ class Projecting:
     def _look_at(self, deployment: KubeObject) -> None:
         problems: list[CannotEvaluateError] = []
         found = _operators_in(deployment, problems)
-        self._seen.update(found)
-        one = suspect(deployment, problems[0]) if problems and not found else None
-        if one is not None:
-            for family in one.families:
-                self._suspects.setdefault(family, one)
+        unplaced = deployment.unknown if deployment.namespace == UNPLACED else None
+        if unplaced is None:
+            self._seen.update(found)
+            one = suspect(deployment, problems[0]) if problems and not found else None
+            doubts = dict.fromkeys(one.families, one.problem) if one is not None else {}
+        else:
+            doubts = dict.fromkeys(found, unplaced)
+        self._doubts = {**doubts, **self._doubts}
 
     def _operator_of(self, thing: KubeObject) -> Operator:
         """The operator that reconciles a resource: by its annotation, else as seen here, else the newest known.
@@ -89,17 +94,17 @@ class Projecting:
                 written.at("namespace").text() or default.namespace,
                 f"annotation {annotations.OPERATOR}",
             )
-        doubt = self._suspects.get(family)
+        doubt = self._doubts.get(family)
         if doubt is not None and family not in self._seen:
-            raise doubt.problem.with_traceback(None)
+            raise doubt.with_traceback(None)
         return self._seen.get(family, default)
 
     def _note_secret(self, pooler: KubeObject) -> None:
         try:
             secret = pooler_secret(pooler.manifest)
             cluster = pooler.at("spec", "cluster", "name").text()
-        except (UnprojectableError, CannotEvaluateError):
-            return  # it is said where the pooler itself is projected
+        except Exception:  # whatever it is, it is said where the pooler itself is projected
+            return
         if secret is not None and cluster:
             self._pooler_secrets[pooler.namespace, cluster][secret] = None
 
@@ -117,6 +122,10 @@ class Projecting:
                 problem.about(thing)
                 return problem
             return _explained(self._blamed(thing, problem), problem)
+        except Exception as bug:  # one resource that nobody foresaw must not end the analysis of the others
+            defect = DefectError("the projection", bug)
+            defect.about(thing)
+            return defect
 
     def _blamed(self, thing: KubeObject, problem: UnprojectableError) -> KubeObject:
         """The object that has the unusable field: the one that is projected, or one that decides beside it."""

@@ -97,6 +97,8 @@ class Secrets:
 
     def _provide(self, thing: KubeObject) -> None:
         try:
+            if thing.unknown is not None:
+                raise thing.unknown.with_traceback(None)
             for provider in _providers(thing):
                 self.by_thing.setdefault(thing, provider)
                 self.providers[provider.namespace, provider.name].append(provider)

@@ -1,7 +1,7 @@
 """What lives on a PostgreSQL cluster: its poolers, databases and roles, and which role belongs into which database."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,9 +12,6 @@ from seawall.policy.estate.values import CannotEvaluateError, View
 
 DEFAULT_APPLICATION = "app"
 """The database and its owner that `initdb` makes when the Cluster names none."""
-_OF_CLUSTER: tuple[GroupKind, ...] = (POOLER, DATABASE, DATABASE_ROLE)
-
-_Belongings = dict[tuple[GroupKind, str, str], list[KubeObject]]
 
 
 @dataclass(frozen=True)
@@ -68,23 +65,45 @@ class Tenants:
         return len(set(self.databases.values())) > 1
 
 
-def _belongings(estate: Estate) -> _Belongings:
-    """Poolers, Databases and DatabaseRoles by kind, namespace and cluster; those that name none are left out."""
-    found: _Belongings = defaultdict(list)
-    for kind in _OF_CLUSTER:
-        for thing in estate.of(kind):
+class _Belongings:
+    """Objects of one kind by namespace and cluster; those that name none are left out."""
+
+    def __init__(self, things: Iterable[KubeObject]) -> None:
+        self.found: dict[tuple[str, str], list[KubeObject]] = defaultdict(list)
+        self.adrift: dict[str, dict[KubeObject, CannotEvaluateError]] = defaultdict(dict)
+        """By namespace those of which nobody can tell to which cluster they belong."""
+        for thing in things:
             try:
                 cluster = thing.at("spec", "cluster", "name").text()
-            except CannotEvaluateError:
-                continue  # the rules about that object itself say so
-            if cluster:
-                found[kind, thing.namespace, cluster].append(thing)
-    return found
+            except CannotEvaluateError as problem:
+                problem.about(thing)
+                self.adrift[thing.namespace][thing] = problem
+            else:
+                if cluster:
+                    self.found[thing.namespace, cluster].append(thing)
+
+
+def _of_kind(kind: GroupKind) -> Callable[[Estate], _Belongings]:
+    return lambda estate: _Belongings(estate.of(kind))
+
+
+_BELONGINGS = {kind: _of_kind(kind) for kind in (POOLER, DATABASE, DATABASE_ROLE)}
 
 
 def of_cluster(kind: GroupKind, cluster: KubeObject, estate: Estate) -> list[KubeObject]:
-    """The objects of a kind (Pooler, Database, DatabaseRole) that belong to a Cluster."""
-    return estate.memo(_belongings).get((kind, cluster.namespace, cluster.name), [])
+    """The objects of a kind (Pooler, Database, DatabaseRole) that are known to belong to a Cluster."""
+    return estate.memo(_BELONGINGS[kind]).found.get((cluster.namespace, cluster.name), [])
+
+
+def adrift(kind: GroupKind, cluster: KubeObject, estate: Estate) -> Mapping[KubeObject, CannotEvaluateError]:
+    """The objects of a kind that may belong to a Cluster, and of which nobody can tell, with the reason."""
+    return estate.memo(_BELONGINGS[kind]).adrift.get(cluster.namespace, {})
+
+
+def none_adrift(kind: GroupKind, cluster: KubeObject, estate: Estate) -> None:
+    """Raises `CannotEvaluateError` when there are such."""
+    for problem in adrift(kind, cluster, estate).values():
+        raise problem.with_traceback(None)
 
 
 def cluster_of(thing: KubeObject, estate: Estate) -> KubeObject | None:
@@ -106,6 +125,8 @@ def tenants_of(cluster: KubeObject, estate: Estate) -> Tenants:
 
 
 def _tenants(cluster: KubeObject, estate: Estate) -> Tenants:
+    for kind in (DATABASE, DATABASE_ROLE):
+        none_adrift(kind, cluster, estate)
     databases: dict[str, str] = {}
     declared: dict[str, Role] = {}
     every: set[str] = set()
@@ -172,4 +193,6 @@ def _named(method: View) -> Bootstrapped | None:
     database, owner = method.at("database").text(), method.at("owner").text()
     if not database:
         return None
-    return Bootstrapped(database, owner or database, named=True)
+    # the operator's webhook writes its default into every Cluster, and nobody can tell it from a written one
+    named = {database, owner or database} != {DEFAULT_APPLICATION}
+    return Bootstrapped(database, owner or database, named)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from seawall.policy.estate.archives import Store, users
+from seawall.policy.estate.archives import Store, users_of
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.cloud import Cloud, Key, cloud
 from seawall.policy.estate.documents import SOMEBODY, Request, every
@@ -16,6 +16,8 @@ ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 WRITER_KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 """What encrypting an upload takes; a multipart upload, as that of a base backup, decrypts too."""
 READER_KEY_ACTIONS = ("kms:Decrypt",)
+_COLONS = 5
+"""In every ARN, at least."""
 _PLAIN = {"aws:securetransport": "false"}
 _ENCRYPTION = "s3:x-amz-server-side-encryption"
 KEY_CONDITION = f"{_ENCRYPTION}-aws-kms-key-id"
@@ -57,7 +59,7 @@ def may(identity: Identity, action: str, store: Store, seen: Cloud) -> bool | No
 
 def may_use(identity: Identity, key: Key, actions: tuple[str, ...]) -> bool | None:
     """Whether an identity may use a key for all of these, as S3 does it on its behalf."""
-    arn = next((name for name in key.names if name.startswith("arn:")), None)
+    arn = next((name for name in key.names if name.startswith("arn:") and name.count(":") >= _COLONS), None)
     context = {"aws:securetransport": "true"}
     if arn is not None:
         partition, _, region = arn.split(":")[1:4]
@@ -72,7 +74,7 @@ def may_use(identity: Identity, key: Key, actions: tuple[str, ...]) -> bool | No
 def writers(store: Store, estate: Estate) -> list[Identity]:
     """The identities of an estate that may write to a store: the roles that its clusters name, else all that may."""
     seen = estate.memo(cloud)
-    if store.bucket not in seen.buckets:
+    if seen.bucket(store.bucket) is None:
         return []
     if store.inherits:
         return list(_roles(store, estate, seen))
@@ -82,7 +84,7 @@ def writers(store: Store, estate: Estate) -> list[Identity]:
 def readers(store: Store, estate: Estate) -> list[Identity]:
     """The identities of an estate that may read what a store wrote, and not write to it."""
     seen = estate.memo(cloud)
-    if store.bucket not in seen.buckets:
+    if seen.bucket(store.bucket) is None:
         return []
     return [
         it
@@ -111,7 +113,7 @@ def _candidates(store: Store, seen: Cloud) -> tuple[Identity, ...]:
 
 
 def _roles(store: Store, estate: Estate, seen: Cloud) -> Iterator[Identity]:
-    clusters = [archive.cluster for archive in estate.memo(users).get(store.thing, ())]
+    clusters = [archive.cluster for archive in users_of(store.thing, estate)]
     for arn in dict.fromkeys(role_of(cluster) for cluster in clusters):
         role = seen.identities.role(arn) if arn else None
         if role is not None:

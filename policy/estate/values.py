@@ -52,7 +52,13 @@ class WrongTypeError(CannotEvaluateError):
     """The verdict depends on a value that is not of the type that Kubernetes demands."""
 
     def __init__(self, path: tuple[str, ...], expected: str, found: object) -> None:
-        super().__init__(f"{'.'.join(path) or 'the object'} must be {expected}, not {_kind(found)}", path)
+        where = ".".join(path) or "the object"
+        self.later = isinstance(found, str) and "${" in found
+        """Whether a tool, as Flux, puts a value there after what was read was written."""
+        if self.later:
+            super().__init__(f"{where} is filled in later: ${{…}} stands there", path)
+        else:
+            super().__init__(f"{where} must be {expected}, not {_kind(found)}", path)
 
 
 class View:

@@ -110,9 +110,9 @@ def _node_side(policies: PolicySet, party: Party, direction: Direction) -> Cell:
 def _half(policies: PolicySet, pods: Endpoint, direction: Direction, party: Party, port: Port, target: Party) -> Cell:
     side = policies.side(pods, direction)
     cell = _cell(policies, side, party, port, target)
-    if cell.open is None and policies.platform.cilium:
+    if policies.platform.cilium and (cell.open is None or cell.requests):
         there = [_cell(policies, side, place, port, target) for place in places(party, side.networks)]
-        if there and len({it.open for it in there}) == 1:
+        if there and len({(it.open, it.requests) for it in there}) == 1:
             return there[0]
     return cell
 

@@ -18,6 +18,8 @@ from seawall.policy.estate.kinds import (
     POOLER,
 )
 from seawall.policy.estate.model import ContainerPort, Estate, KubeObject, Operator, PodSet
+from seawall.policy.estate.tenants import none_adrift, of_cluster
+from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.reachability.parties import Endpoint, Port
 from seawall.policy.reachability.platform import Platform
 from seawall.policy.reachability.scope import Scope
@@ -213,7 +215,8 @@ def _dragonfly(thing: KubeObject, estate: Estate, intent: Intent, platform: Plat
 
 def _instances(thing: KubeObject, estate: Estate, intent: Intent, platform: Platform) -> Protected:
     pods, *jobs = estate.pods_of(thing)
-    poolers = estate.memo(poolers_by_cluster).get((thing.namespace, thing.name), ())
+    poolers = of_cluster(POOLER, thing, estate)
+    none_adrift(POOLER, thing, estate)
     clients = _clients(intent)
     if clients is None and any(_declares_clients(pooler) for pooler in poolers):
         clients = {}  # applications are declared at the poolers: none comes directly
@@ -282,16 +285,6 @@ def _declares_clients(pooler: KubeObject) -> bool:
         return intent_of(pooler).clients is not None
 
 
-def poolers_by_cluster(estate: Estate) -> dict[tuple[str, str], tuple[KubeObject, ...]]:
-    """The Poolers by namespace and name of their Cluster; use through `estate.memo`."""
-    found: dict[tuple[str, str], list[KubeObject]] = {}
-    for pooler in estate.of(POOLER):
-        with blaming(pooler):
-            cluster = pooler.at("spec", "cluster", "name").text() or ""
-        found.setdefault((pooler.namespace, cluster), []).append(pooler)
-    return {key: tuple(them) for key, them in found.items()}
-
-
 def _operator(estate: Estate, operator: Operator, family: Family, ports: frozenset[int], harm: str) -> Role:
     if family == "cnpg":
         marks: tuple[Mapping[str, str], ...] = (cnpg.OPERATOR_POD_LABELS,)
@@ -345,22 +338,36 @@ def _tools(thing: KubeObject, cluster: str, estate: Estate, ports: frozenset[int
     yield Role("pods of its own installation", thing.namespace, {INSTANCE: cluster}, ports, among=True)
     if thing.group_kind != CLUSTER:
         return
-    for job in estate.memo(revoking_jobs).get((thing.namespace, cluster), ()):
+    jobs = estate.memo(_revoking_jobs)
+    if thing.namespace in jobs.unread:
+        raise jobs.unread[thing.namespace].with_traceback(None)
+    for job in jobs.found.get((thing.namespace, cluster), ()):
         for pods in estate.pods_of(job)[:1]:
             made = endpoint(pods, estate.namespace_labels(pods.namespace))
             must, harm = frozenset({cnpg.POSTGRES_PORT}), "it can take no right away"
             yield Role(job.title, pods.namespace, pods.labels, must, must, harm, pods=made)
 
 
-def revoking_jobs(estate: Estate) -> dict[tuple[str, str], tuple[KubeObject, ...]]:
-    """The Jobs that take rights away, by namespace and name of their Cluster; use through `estate.memo`."""
-    found: dict[tuple[str, str], list[KubeObject]] = {}
-    for job in estate.of(JOB):
-        with blaming(job):
-            said = job.annotation(REVOKES_CONNECT)
-        if said:
-            found.setdefault((job.namespace, said.partition("/")[0]), []).append(job)
-    return {key: tuple(them) for key, them in found.items()}
+class _RevokingJobs:
+    """The Jobs that take rights away, by namespace and name of their Cluster."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[tuple[str, str], list[KubeObject]] = {}
+        self.unread: dict[str, CannotEvaluateError] = {}
+        """Namespace → why nobody can tell what one of its Jobs is for."""
+        for job in estate.of(JOB):
+            try:
+                said = job.annotation(REVOKES_CONNECT)
+            except CannotEvaluateError as problem:
+                problem.about(job)
+                self.unread.setdefault(job.namespace, problem)
+            else:
+                if said:
+                    self.found.setdefault((job.namespace, said.partition("/")[0]), []).append(job)
+
+
+def _revoking_jobs(estate: Estate) -> _RevokingJobs:
+    return _RevokingJobs(estate)
 
 
 def scraper(intent: Intent, ports: frozenset[int]) -> Iterator[Role]:

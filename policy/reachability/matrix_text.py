@@ -32,7 +32,7 @@ def to_data(estate: Estate) -> list[dict[str, Any]]:
 def _all(estate: Estate) -> Iterator[tuple[str, Matrix | CannotEvaluateError]]:
     """What holds data, then the operators."""
     for kind in PROTECTED:
-        for thing in estate.of(kind):
+        for thing in estate.every(kind):
             yield thing.title, _made(partial(matrix, thing, estate))
     for one in installed(estate).values():
         yield one.thing.title, _made(partial(operator_matrix, one, estate))

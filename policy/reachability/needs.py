@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from seawall.policy.estate.archives import archives_of
+from seawall.policy.estate.archives import Store, archives_of
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.values import CannotEvaluateError
@@ -15,7 +15,7 @@ from seawall.policy.reachability.matrix import Matrix
 from seawall.policy.reachability.parties import Endpoint, Entity, Name, Party, Port
 
 _HTTPS = 443
-_API_PORTS = (6443, 443)
+API_PORTS = (6443, 443)
 """Policies see the API server's own port or its Service's, by the CNI."""
 _OWN_NODE = Entity("host")
 _DNS: tuple[tuple[Party, Port], ...] = tuple(
@@ -72,7 +72,7 @@ def _unreached(matrix: Matrix, estate: Estate, unread: list[CannotEvaluateError]
         message = f"its pods cannot reach {what}: {policies} isolates them for egress and allows no such connection, "
         return Violation(message + harm, mend, (), side.isolating[0].policy, key=key)
 
-    if closed(*((Entity("kube-apiserver"), Port(number)) for number in _API_PORTS)):
+    if closed(*((Entity("kube-apiserver"), Port(number)) for number in API_PORTS)):
         yield violation(
             "the API server",
             "so the manager in each pod starts no PostgreSQL and follows no change"
@@ -94,7 +94,7 @@ def _unreached(matrix: Matrix, estate: Estate, unread: list[CannotEvaluateError]
     if thing.group_kind != CLUSTER:
         return
     for archive in archives_of(thing, estate):
-        host, port = _store(archive.store.endpoint)
+        host, port = _address(archive.store)
         party: Party = Name(host) if host else Entity("world")
         if not _inside(host) and closed((party, Port(port))):
             yield violation(
@@ -106,12 +106,12 @@ def _unreached(matrix: Matrix, estate: Estate, unread: list[CannotEvaluateError]
             )
 
 
-def _store(endpoint: str | None) -> tuple[str, int]:
+def _address(store: Store) -> tuple[str, int]:
     """Host and port of an object store; no host for AWS's own, which the region decides."""
-    match = re.match(r"(?:(https?)://)?([^/:]+)(?::([0-9]{1,5}))?", endpoint or "")
-    if match is None:
-        return "", _HTTPS
-    return match[2].lower(), int(match[3]) if match[3] else 80 if match[1] == "http" else _HTTPS
+    host, _, port = store.host.partition(":")
+    if re.fullmatch("[0-9]{1,5}", port):
+        return host, int(port)
+    return host, 80 if (store.endpoint or "").lower().startswith("http://") else _HTTPS
 
 
 def _inside(host: str) -> bool:

@@ -29,10 +29,6 @@ class Scope:
         """Whether pods of any namespace are meant, or of any but some: a new namespace is in."""
         return not self.reserved and self.namespaces is None and not self.namespace_selector.limited
 
-    def only_namespace(self, name: str) -> bool:
-        """Whether pods of this one namespace are meant, and of no other."""
-        return self.namespaces is not None and self.namespaces == frozenset({name})
-
     @property
     def title(self) -> str:
         """The pods for a person: `pods with app=web of namespace shop in cluster apps`."""

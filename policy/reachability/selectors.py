@@ -120,6 +120,11 @@ def _equals(key: str, value: str) -> Requirement:
     return Requirement(key, "In", frozenset({value}))
 
 
+def with_labels(labels: Mapping[str, str]) -> Selector:
+    """The selector of exactly these labels, as a Service has it."""
+    return Selector(tuple(_equals(key, value) for key, value in labels.items()))
+
+
 def read(view: View, *, key: Callable[[str], str] = str) -> Selector:
     """The selector at a view; an absent or empty one selects everything (the caller knows when absent means nothing).
 

@@ -185,4 +185,4 @@ def judged(estate: Estate, rules: Sequence[Rule]) -> tuple[Judged, ...]:
 
 def _subjects(estate: Estate, rule: Rule) -> Iterator[KubeObject]:
     for kind in rule.kinds:
-        yield from estate.of(kind)
+        yield from estate.every(kind)

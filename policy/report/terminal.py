@@ -28,9 +28,7 @@ def show(result: Result, console: Console) -> None:
     """Prints a result."""
     for rule, group in groupby(result.findings, key=lambda finding: finding.rule):
         _show_heading(rule, console)
-        for _, same in groupby(
-            group, key=lambda finding: (finding.subject, finding.place, finding.waived, finding.known)
-        ):
+        for _, same in groupby(group, key=_heading):
             _show_findings(list(same), console)
     for problem in result.unreadable:
         console.print(Text.assemble(("✗ ", "red"), (plain(problem.place), "bold"), "  ", plain(problem.why)))

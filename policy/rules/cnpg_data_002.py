@@ -86,7 +86,7 @@ def endpoint(thing: KubeObject) -> Iterator[Violation]:
 def fields(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A store that is written to without asking for encryption."""
     store = store_of(thing)
-    if store is None or not store.is_s3 or thing in estate.memo(restored_only):
+    if store is None or not store.is_s3 or restored_only(thing, estate):
         return
     missing = [part for part in _PARTS if store.encryption(part).text() is None]
     if not missing:
@@ -109,7 +109,7 @@ def fields(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
 def keys(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A KMS encryption that names no key, one where none belongs, or two."""
     store = store_of(thing)
-    if store is None or not store.is_s3 or thing in estate.memo(restored_only):
+    if store is None or not store.is_s3 or restored_only(thing, estate):
         return
     named: dict[str, str] = {}
     for part, (what, field) in _PARTS.items():
@@ -245,6 +245,7 @@ def _unusable(key: Key, who: list[Identity], actions: tuple[str, ...], what: str
     if not who or answer:
         return
     if answer is None:
+        key.named()
         raise undecided(who, f"use the key {key.thing.name}")
     verbs = " and ".join(action.removeprefix("kms:") for action in actions)
     yield Violation(
@@ -260,9 +261,9 @@ def _unusable(key: Key, who: list[Identity], actions: tuple[str, ...], what: str
 def _seen(thing: KubeObject, estate: Estate) -> Iterator[tuple[Store, Bucket, str, str | None]]:
     """The store with its bucket, encryption and key, when the bucket is in this estate and the store says one thing."""
     store = store_of(thing)
-    if store is None or not store.is_aws or thing in estate.memo(restored_only):
+    if store is None or not store.is_aws or restored_only(thing, estate):
         return
-    bucket = estate.memo(cloud).buckets.get(store.bucket or "")
+    bucket = estate.memo(cloud).bucket(store.bucket)
     asked = {store.encryption(part).text() for part in _PARTS}
     encryption = asked.pop()
     if bucket is None or encryption is None or asked:

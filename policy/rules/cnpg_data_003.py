@@ -10,7 +10,7 @@ from seawall.operators.cnpg import service_names
 from seawall.policy.estate.kinds import CLUSTER, CRON_JOB, DATABASE, JOB, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.postgres import pooler_hba
-from seawall.policy.estate.tenants import cluster_of, of_cluster, tenants_of
+from seawall.policy.estate.tenants import cluster_of, none_adrift, of_cluster, tenants_of
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Rule, Violation
 
@@ -190,6 +190,7 @@ def unnamed(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
             "Declare a Database for each, with its owner.",
             ("spec", "bootstrap"),
         )
+    none_adrift(POOLER, cluster, estate)
 
 
 def _shortcoming(job: KubeObject) -> Violation | None:

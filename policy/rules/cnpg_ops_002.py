@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from seawall.operators.annotations import RESTORES
+from seawall.operators.cnpg import ANNOTATION_WORDS, SKIP_EMPTY_ARCHIVE_CHECK
 from seawall.policy.backup_job_checks import common, job_of
 from seawall.policy.estate.archives import Archive, archives_of, recovery_source, source_of
 from seawall.policy.estate.backup_jobs import Purpose
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.credentials import remote_keys
+from seawall.policy.estate.credentials import RemoteKeys
 from seawall.policy.estate.kinds import CLUSTER, CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.rights import BUILT_IN, Grant, grants
+from seawall.policy.estate.rights import BUILT_IN, Grant, grants_of
 from seawall.policy.estate.uploads import role_of
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
@@ -20,7 +21,6 @@ RARELY = timedelta(days=32)
 """A drill that comes less often than every month proves last season's backups."""
 _CHANGES = frozenset({"*", "create", "delete", "deletecollection", "patch", "update"})
 _BEYOND_ROLES = frozenset({"bind", "escalate", "impersonate"})
-_EMPTY_CHECK = "cnpg.io/skipEmptyWalArchiveCheck"
 
 
 def _is_cluster(thing: KubeObject) -> bool:
@@ -34,11 +34,11 @@ def overwrites(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     for archive in archives_of(thing, estate):
         if archive.place == source.place:
-            skips = thing.annotation(_EMPTY_CHECK) == "enabled"
-            unless = f", and the annotation {_EMPTY_CHECK} switches off the check that would stop it" if skips else ""
+            skips = thing.annotation(SKIP_EMPTY_ARCHIVE_CHECK) == ANNOTATION_WORDS[SKIP_EMPTY_ARCHIVE_CHECK]
+            switch = f", and the annotation {SKIP_EMPTY_ARCHIVE_CHECK} switches off the check that would stop it"
             yield Violation(
                 f"it is restored from {source.place.text} and archives to the same: its WAL files have the names of "
-                f"the source's, which cannot be restored after that{unless}",
+                f"the source's, which cannot be restored after that{switch if skips else ''}",
                 "Give its plugin entry another serverName; a drill has no spec.plugins at all.",
                 archive.path,
             )
@@ -117,11 +117,11 @@ def _writes(thing: KubeObject, source: Archive, real: KubeObject, estate: Estate
 
 
 def _same_secret(source: Archive, real: Archive, estate: Estate) -> str | None:
-    remote = estate.memo(remote_keys)
+    remote = estate.memo(RemoteKeys)
     here, there = source.cluster.namespace, real.cluster.namespace
-    written = {key for name in real.store.writer_secrets for key in remote.get((there, name), ())}
+    written = {key for name in real.store.writer_secrets for key in remote.of(there, name)}
     for name in sorted(source.store.writer_secrets):
-        if (here == there and name in real.store.writer_secrets) or written & remote.get((here, name), frozenset()):
+        if (here == there and name in real.store.writer_secrets) or (written and written & remote.of(here, name)):
             return name
     return None
 
@@ -134,7 +134,7 @@ def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     accounts = {pods.service_account for pods in estate.pods_of(thing)}
     sources = {cluster.namespace for cluster in job.clusters} - {thing.namespace}
     for account in sorted(accounts):
-        for grant in estate.memo(grants).get((thing.namespace, account), ()):
+        for grant in grants_of(thing.namespace, account, estate):
             yield from _too_wide(grant, account, sources)
 
 

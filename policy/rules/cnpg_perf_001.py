@@ -16,7 +16,7 @@ from seawall.policy.estate.postgres import (
     server_number,
     usable_number,
 )
-from seawall.policy.estate.tenants import of_cluster
+from seawall.policy.estate.tenants import none_adrift, of_cluster
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
 
@@ -74,6 +74,7 @@ def connections(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     poolers = [pooler for pooler in of_cluster(POOLER, cluster, estate) if _usable(pooler)]
     if not poolers:
+        none_adrift(POOLER, cluster, estate)
         return
     limit = server_number(cluster, "max_connections", MAX_CONNECTIONS_DEFAULT)
     entry = entry_of(cluster, estate)
@@ -84,6 +85,7 @@ def connections(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
         asking = [demand for demand in demands if (demand.pooler.at("spec", "type").text() or "rw") in types]
         if asking and (where == "primary" or instances > 1):
             yield from _judge(cluster, where, asking, slots, limit)
+    none_adrift(POOLER, cluster, estate)
 
 
 def _judge(cluster: KubeObject, where: str, asking: list[PoolerDemand], slots: int, limit: int) -> Iterator[Violation]:

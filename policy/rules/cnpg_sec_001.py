@@ -7,10 +7,10 @@ from datetime import timedelta
 from seawall.operators.cnpg.schedule import ScheduleError
 from seawall.policy.backup_job_checks import common, elsewhere, job_of
 from seawall.policy.backup_window import backup_cadence, job_cadence, span, today
-from seawall.policy.estate.archives import schedules
+from seawall.policy.estate.archives import schedules_of
 from seawall.policy.estate.backup_jobs import BackupJob, Purpose
 from seawall.policy.estate.cloud import cloud
-from seawall.policy.estate.credentials import RemoteKeys, remote_keys, role_arn, secrets_of
+from seawall.policy.estate.credentials import RemoteKeys, role_arn, secrets_of
 from seawall.policy.estate.identities import Identity
 from seawall.policy.estate.kinds import CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
@@ -38,7 +38,7 @@ def misused(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     job = _validator(thing, estate)
     if job is None:
         return
-    for it in job.texts:
+    for it in job.all_texts():
         if _EMPTY_ONLY in it.text:
             yield Violation(
                 f"{_EMPTY_ONLY} succeeds on an empty archive only: it fails while there are backups, succeeds when all "
@@ -62,7 +62,7 @@ def credentials(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     if job is None:
         return
     used = {secret: path for pods in estate.pods_of(thing) for secret, path in secrets_of(pods)}
-    remote = estate.memo(remote_keys)
+    remote = estate.memo(RemoteKeys)
     role = role_arn(thing, estate)
     for archive in job.archives(estate):
         cluster, store = archive.cluster, archive.store
@@ -91,8 +91,8 @@ def _same_keys(
     remote: RemoteKeys, namespace: str, used: set[str], writer_namespace: str, writers: frozenset[str]
 ) -> set[str]:
     """The Secrets among `used` that an ExternalSecret fills from where it fills a writer's."""
-    written = {key for name in writers for key in remote.get((writer_namespace, name), ())}
-    return {name for name in used if written & remote.get((namespace, name), frozenset())}
+    written = {key for name in writers for key in remote.of(writer_namespace, name)}
+    return {name for name in used if written and written & remote.of(namespace, name)}
 
 
 def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -106,7 +106,7 @@ def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     path = (*_POD, "serviceAccountName")
     for archive in job.archives(estate):
         store = archive.store
-        if store.bucket not in seen.buckets:
+        if seen.bucket(store.bucket) is None:
             continue
         too_much = [action for action in _CHANGES if may(role, action, store, seen)]
         if too_much:
@@ -122,6 +122,7 @@ def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
             missing += READER_KEY_ACTIONS
         if missing:
             yield _blind(role, missing, store.destination, path)
+        seen.identities.whole(role)
 
 
 def keys(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -132,7 +133,7 @@ def keys(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     job = _validator(thing, estate)
     for archive in job.archives(estate) if job is not None else ():
         store, seen = archive.store, estate.memo(cloud)
-        if store.inherits or store.bucket not in seen.buckets:
+        if store.inherits or seen.bucket(store.bucket) is None:
             continue
         able = [it for it in backup_identities(store, estate) if may(it, "s3:GetObject", store, seen)]
         changing = [it for it in able if any(may(it, action, store, seen) for action in _CHANGES)]
@@ -175,7 +176,7 @@ def age(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
         for cluster in job.clusters:
             gaps = [
                 cadence.longest_gap(today())
-                for backup in estate.memo(schedules).get((cluster.namespace, cluster.name), ())
+                for backup in schedules_of(cluster, estate)
                 if (cadence := backup_cadence(backup)) is not None
             ]
             if len(gaps) == 1 and gaps[0] is not None and gaps[0] > limit:

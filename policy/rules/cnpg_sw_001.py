@@ -54,7 +54,7 @@ def _not_isolated(found: Matrix) -> Violation:
 
 RULE = Rule(
     id="CNPG-SW-001",
-    risks=("CNPG-SEC-002", "CNPG-OPS-001"),
+    risks=(),
     title="Only declared clients can open PostgreSQL",
     score=6,
     why=(

@@ -10,12 +10,13 @@ from seawall.policy.drains import allowance
 from seawall.policy.estate.kinds import CLUSTER, NODE, POOLER
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.findings import Rule, Violation
+from seawall.policy.placement import REQUIRED
 from seawall.policy.reachability.selectors import read
 
 _ENABLE = ("spec", "enablePDB")
 _INSTANCES = ("spec", "instances")
 _STRATEGY = ("spec", "deploymentStrategy")
-_REQUIRED = ("affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+_REQUIRED = ("affinity", "podAntiAffinity", REQUIRED)
 
 
 def instances(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -129,7 +130,7 @@ def _judge(budget: KubeObject, pods: PodSet, estate: Estate) -> Iterator[Violati
             about=budget,
         )
         return
-    allowed = allowance(budget, total)
+    allowed = allowance(budget.at("spec"), total)
     among = "" if total == pods.count else f" ({total} pods are selected, with those of others)"
     facts = {"pods": str(total), "may go at once": str(allowed.goes)}
     if allowed.goes < 1:
@@ -186,7 +187,7 @@ def _alone_on_its_node(pods: PodSet) -> bool:
 
 RULE = Rule(
     id="CNPG-SW-003",
-    risks=("CNPG-OPS-002", "CNPG-PERF-001"),
+    risks=(),
     title="Exactly one budget for instances and for each pooler, and rollouts that end",
     score=6,
     why=(

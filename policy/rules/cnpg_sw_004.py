@@ -62,7 +62,7 @@ def _place(subject: KubeObject, path: Path) -> Path:
 
 RULE = Rule(
     id="CNPG-SW-004",
-    risks=("CNPG-OPS-002",),
+    risks=(),
     title="No two instances, and no two pods of a pooler, on a node",
     score=4,
     why=(

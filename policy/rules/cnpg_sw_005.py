@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from seawall.operators.cnpg.projection_pods import BOOTSTRAP_CONTAINER
 from seawall.operators.cnpg.projection_pods import CONTAINER as INSTANCE_CONTAINER
-from seawall.operators.versions import image_tag
+from seawall.operators.cnpg.projection_pooler import CONTAINER as PGBOUNCER
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
-from seawall.policy.estate.postgres import PGBOUNCER, pgbouncer_image
+from seawall.policy.estate.postgres import pgbouncer_image
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Together, Violation
-from seawall.policy.hardening import RESTRICTED, Judge, Path, namespace_level, writable_root
+from seawall.policy.hardening import RESTRICTED, Judge, Path, loose_image, namespace_level, writable_root
 
 _OWN_CONTAINERS = (PGBOUNCER, BOOTSTRAP_CONTAINER)
 _FIELDS = {"seccompProfile": ("spec", "seccompProfile")}
@@ -70,17 +70,8 @@ def own_images(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 
 def _loose(container: str, view: View) -> Iterator[Violation]:
-    image = view.text()
-    if image is None or "@" in image:
-        return
-    tag = image_tag(image)
-    if tag in (None, "latest"):
-        yield Violation(
-            f"container {container} runs image {image}: {'the tag latest' if tag else 'no tag, which means latest,'} "
-            "is another version after the next restart of any one pod",
-            "Name a version, best with its digest.",
-            view.path,
-        )
+    for path, message, mend in loose_image(f"container {container}", view, view.path):
+        yield Violation(message, mend, path)
 
 
 def _container(pods: PodSet, path: Path) -> str | None:
@@ -104,7 +95,7 @@ def own_writable_root(subject: KubeObject, estate: Estate) -> Iterator[Violation
 
 RULE = Rule(
     id="CNPG-SW-005",
-    risks=("CNPG-SEC-001",),
+    risks=(),
     title="The operator's hardening of pods is not weakened",
     score=4,
     why=(

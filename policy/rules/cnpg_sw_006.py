@@ -147,8 +147,8 @@ def kept_names(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 RULE = Rule(
     id="CNPG-SW-006",
-    risks=("CNPG-OPS-001",),
-    title="Nothing meets what the operator makes",
+    risks=(),
+    title="Nothing meets what CloudNativePG makes",
     score=6,
     why=(
         "The operator makes Services, budgets, Secrets, Deployments and service accounts whose names follow from "

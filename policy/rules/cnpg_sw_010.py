@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from seawall.operators import barman, versions
 from seawall.operators.annotations import RESTORES
-from seawall.operators.cnpg import FORBIDDEN_ANNOTATIONS
+from seawall.operators.cnpg import IN_TREE_BACKUPS_UNTIL
 from seawall.policy.estate.archives import (
     IN_TREE,
     Place,
@@ -17,7 +17,7 @@ from seawall.policy.estate.archives import (
     plugin_uses,
     recovery_source,
     restored_only,
-    schedules,
+    schedules_of,
     source_of,
     store_of,
     written,
@@ -29,9 +29,6 @@ from seawall.policy.estate.values import View
 from seawall.policy.findings import Alone, Rule, Together, Violation
 
 _PLUGINS = ("spec", "plugins")
-_GONE = (1, 31, 0)
-"""The operator's first version without the in-tree backups."""
-_SKIP = "cnpg.io/skipWalArchiving"
 _POD_IDENTITY = (PULUMI, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
 _KEY_VALUES = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 
@@ -68,17 +65,6 @@ def archivers(cluster: KubeObject) -> Iterator[Violation]:
             "by it",
             "Move it to spec.retentionPolicy of the ObjectStore.",
             ("spec", "backup", "retentionPolicy"),
-        )
-
-
-def skipped(cluster: KubeObject) -> Iterator[Violation]:
-    """An archive that an annotation switches off."""
-    wired = plugin_uses(cluster) or in_tree_store(cluster) is not None
-    if wired and cluster.annotation(_SKIP) == "enabled":
-        yield Violation(
-            f"annotation {_SKIP} {FORBIDDEN_ANNOTATIONS[_SKIP]}, although the Cluster is wired to an archive",
-            "Remove the annotation.",
-            ("metadata", "annotations", _SKIP),
         )
 
 
@@ -144,7 +130,7 @@ def scheduled(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
     archives = archives_of(cluster, estate)
     if cluster.annotation(RESTORES) is not None:
         return  # a drill writes nothing, or CNPG-OPS-002 says so
-    if archives and not estate.memo(schedules).get((cluster.namespace, cluster.name)):
+    if archives and next(schedules_of(cluster, estate), None) is None:
         yield Violation(
             f"its WAL goes to {archives[0].store.title}, and no ScheduledBackup makes a base backup of it: without one "
             "the WAL restores nothing",
@@ -157,7 +143,7 @@ def in_time(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
     """In-tree backups under an operator that has none any more."""
     operator = estate.operator_of(cluster)
     number = versions.parse(operator.version)
-    if in_tree_store(cluster) is not None and number is not None and number >= _GONE:
+    if in_tree_store(cluster) is not None and number is not None and number >= IN_TREE_BACKUPS_UNTIL:
         yield Violation(
             f"spec.backup.barmanObjectStore is not read by operator {operator.version}: nothing is backed up",
             "Move to the barman plugin: an ObjectStore, spec.plugins, and schedules with method: plugin.",
@@ -251,7 +237,7 @@ def _associations(estate: Estate) -> frozenset[tuple[object, object]]:
 def checksums(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """An S3-compatible store without the two settings that keep today's client from sending what it does not know."""
     store = store_of(thing)
-    if store is None or not store.is_s3 or store.is_aws or thing in estate.memo(restored_only):
+    if store is None or not store.is_s3 or store.is_aws or restored_only(thing, estate):
         return
     given = {
         variable.at("name").text(): variable.at("value").text()
@@ -307,6 +293,6 @@ RULE = Rule(
         "its own for each Cluster, and a ScheduledBackup."
     ),
     kinds=(CLUSTER, OBJECT_STORE),
-    alone=(_of_cluster(archivers), _of_cluster(skipped), served, credentials),
+    alone=(_of_cluster(archivers), served, credentials),
     together=(*(_of_clusters(check) for check in (stores, shared, scheduled, in_time, role)), checksums),
 )

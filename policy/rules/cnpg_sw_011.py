@@ -1,10 +1,10 @@
 """CNPG-SW-011: a bucket of backups that others can read, that forgets, or that its own writer can empty."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from seawall.policy.estate.archives import Archive, Store, by_bucket
+from seawall.operators.barman import retention_days
+from seawall.policy.estate.archives import Archive, Store, archives_in, by_bucket, unread
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.cloud import BUCKETS, KEY, VERSIONING, Bucket, Cloud, Key, Said, cloud
 from seawall.policy.estate.documents import Document, Statement
@@ -20,7 +20,6 @@ _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrict
 _PUBLIC_ACLS = frozenset({"public-read", "public-read-write", "authenticated-read", "website"})
 _FROZEN = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes that have to be thawed for hours before they can be read."""
-_DAYS = {"d": 1, "w": 7, "m": 30}
 _PLAIN = ("s3:ListBucket", "s3:GetObject", "s3:PutObject")
 DESTROYS = {
     "s3:DeleteBucket": "delete the bucket",
@@ -41,9 +40,20 @@ NEEDED = ("s3:PutObject", "s3:GetObject", "s3:ListBucket")
 def _bucket(thing: KubeObject, estate: Estate) -> tuple[Bucket, tuple[Archive, ...]] | None:
     """The bucket of a resource, with the archives in it; None when no declared cluster backs up to it."""
     bucket = estate.memo(_by_thing).get(thing)
-    archives = estate.memo(by_bucket).get(bucket.name, ()) if bucket is not None else ()
+    if bucket is None:
+        _unnamed(thing, estate)
+        return None
+    archives = archives_in(bucket.name, estate)
     archives = tuple(archive for archive in archives if archive.store.is_aws)
-    return (bucket, archives) if bucket is not None and archives else None
+    return (bucket, archives) if archives else None
+
+
+def _unnamed(thing: KubeObject, estate: Estate) -> None:
+    """Raises `UnknownValueError` for a bucket without a name yet, unless all archives are in buckets that have one."""
+    seen = estate.memo(cloud)
+    problem = seen.nameless.get(thing)
+    if problem is not None and (estate.memo(unread) or estate.memo(by_bucket).keys() - seen.buckets.keys()):
+        raise problem.with_traceback(None)
 
 
 def _by_thing(estate: Estate) -> dict[KubeObject, Bucket]:
@@ -199,8 +209,8 @@ def retention(store: Store) -> timedelta | None:
     """How long barman keeps backups; None when nothing is ever deleted, or that cannot be read."""
     path = ("spec", "backup", "retentionPolicy") if store.in_tree else ("spec", "retentionPolicy")
     with blaming(store.thing):
-        match = re.fullmatch(r"([1-9][0-9]{0,4})([dwm])", store.thing.at(*path).text() or "")
-    return timedelta(days=int(match[1]) * _DAYS[match[2]]) if match else None
+        days = retention_days(store.thing.at(*path).text() or "")
+    return None if days is None else timedelta(days=days)
 
 
 def _prefix(rule: View) -> str:
@@ -247,12 +257,15 @@ def thieves(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     bucket, archives = found
     seen = estate.memo(cloud)
     for store in {archive.store.thing: archive.store for archive in archives}.values():
-        for identity in writers(store, estate):
+        writing = writers(store, estate)
+        for identity in writing:
             if is_for(identity, bucket.name):
                 yield from _too_much(identity, store, seen)
         for identity in backup_identities(store, estate):
             if may(identity, "s3:DeleteObject", store, seen):
                 yield from _too_little(identity, store, seen)
+        for identity in writing:
+            seen.identities.whole(identity)
 
 
 def _too_much(identity: Identity, store: Store, seen: Cloud) -> Iterator[Violation]:
@@ -280,8 +293,11 @@ def key(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A key that is never rotated, that ends within days, or that everybody may use."""
     if thing.group_kind != KEY:
         return
-    found = estate.memo(_backup_keys).get(thing)
+    keys = estate.memo(_backup_keys)
+    found = keys.found.get(thing)
     if found is None:
+        for problem in keys.unread:
+            raise problem.with_traceback(None)
         return
     rotates = thing.at("enableKeyRotation")
     if not rotates.boolean(default=False):
@@ -300,20 +316,26 @@ def key(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     yield from _to_everybody(found.policy, f"key {thing.name}")
 
 
-def _backup_keys(estate: Estate) -> dict[KubeObject, Key]:
-    """The keys under which backups lie, as far as they are known."""
-    seen, found = estate.memo(cloud), {}
-    for archives in estate.memo(by_bucket).values():
-        for archive in archives:
+class _BackupKeys:
+    """The keys under which backups lie."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[KubeObject, Key] = {}
+        self.unread = list(estate.memo(unread).values())
+        """Why others may be among them."""
+        seen = estate.memo(cloud)
+        for archive in (it for archives in estate.memo(by_bucket).values() for it in archives):
             try:
-                names = {archive.store.key("data"), archive.store.key("wal")}
-            except CannotEvaluateError:
-                continue
-            for name in names - {None}:
-                used = seen.key(name or "")
-                if used is not None:
-                    found[used.thing] = used
-    return found
+                for name in (archive.store.key("data"), archive.store.key("wal")):
+                    used = seen.key(name) if name else None
+                    if used is not None:
+                        self.found[used.thing] = used
+            except CannotEvaluateError as problem:
+                self.unread.append(problem)
+
+
+def _backup_keys(estate: Estate) -> _BackupKeys:
+    return _BackupKeys(estate)
 
 
 def _cannot_tell(thing: KubeObject, path: tuple[str, ...], what: str) -> CannotEvaluateError:

@@ -3,20 +3,18 @@
 from collections.abc import Iterator
 
 from seawall.operators import versions
+from seawall.operators.cnpg import IN_TREE_BACKUPS_UNTIL, PLUGINS_SINCE
 from seawall.policy.estate.archives import IN_TREE
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
-
-FIRST, GONE = (1, 26, 0), (1, 31, 0)
-"""From the one on there is the plugin, from the other on nothing else."""
 
 
 def check(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A Cluster with in-tree backups or an in-tree recovery source, under an operator that has the plugin."""
     version = estate.operator_of(cluster).version
     number = versions.parse(version)
-    if number is None or not FIRST <= number < GONE:
+    if number is None or not PLUGINS_SINCE <= number < IN_TREE_BACKUPS_UNTIL:
         return
     if cluster.at(*IN_TREE).present:
         yield _ends(version, IN_TREE, "its backups end")
@@ -38,7 +36,7 @@ def _ends(version: str, path: tuple[str, ...], what: str) -> Violation:
 
 RULE = Rule(
     id="CNPG-SW-012",
-    risks=("CNPG-TECH-002",),
+    risks=("CNPG-OPS-002",),
     title="Backups go on after the next upgrade of the operator",
     score=3,
     why=(

@@ -26,7 +26,7 @@ def owners(thing: KubeObject) -> Iterator[Violation]:
 
 def retention(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     """A store from which nothing is ever deleted."""
-    if thing.group_kind != OBJECT_STORE or thing in estate.memo(restored_only):
+    if thing.group_kind != OBJECT_STORE or restored_only(thing, estate):
         return
     if thing.at("spec", "retentionPolicy").text() is None:
         yield Violation(
@@ -38,7 +38,7 @@ def retention(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 RULE = Rule(
     id="CNPG-SW-013",
-    risks=("CNPG-DATA-001",),
+    risks=(),
     title="Old backups go away",
     score=2,
     why=(

@@ -39,7 +39,7 @@ def _is_copy(cluster: KubeObject) -> bool:
 
 RULE = Rule(
     id="CNPG-SW-014",
-    risks=("CNPG-OPS-002", "CNPG-DATA-002"),
+    risks=("CNPG-OPS-002",),
     title="A cluster with standbys has backups",
     score=4,
     why=(

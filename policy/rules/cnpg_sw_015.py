@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seawall.operators.annotations import RESTORES, VALIDATES, instance
 from seawall.policy.estate.archives import archives_of
-from seawall.policy.estate.backup_jobs import drills, validators
+from seawall.policy.estate.backup_jobs import Purpose, jobs_about
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
@@ -15,7 +15,7 @@ def check(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
     archives = archives_of(cluster, estate)
     if cluster.annotation(RESTORES) is not None:
         return  # a drill writes nothing, or CNPG-OPS-002 says so
-    if not archives or cluster in estate.memo(validators) or cluster in estate.memo(drills):
+    if not archives or jobs_about(cluster, estate, *Purpose):
         return
     yield Violation(
         f"it archives to {archives[0].place.text}, and no CronJob here looks whether backups are there, young enough "

@@ -167,7 +167,7 @@ def check_deprecated(thing: KubeObject) -> Iterator[Violation]:
 
 RULE = Rule(
     id="CNPG-SW-020",
-    risks=("CNPG-DATA-002", "CNPG-OPS-002"),
+    risks=(),
     title="Operator, chart, CRDs, plugin and image of CloudNativePG go together",
     score=4,
     why=(

@@ -5,7 +5,7 @@ from seawall.policy.surroundings.operator_checks import KINDS, checks
 
 RULE = Rule(
     id="CNPG-SW-021",
-    risks=("CNPG-OPS-001", "CNPG-OPS-002"),
+    risks=(),
     title="The CloudNativePG operator and its plugin are always there",
     score=4,
     why=(

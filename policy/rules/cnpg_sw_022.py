@@ -23,14 +23,6 @@ _TABLES: Mapping[GroupKind, KindFields] = {
     OBJECT_STORE: STORE_FIELDS,
     **{kind: KINDS[kind[1]] for kind in (CLUSTER, POOLER, SCHEDULED_BACKUP, DATABASE, DATABASE_ROLE)},
 }
-_WHEN: Mapping[str, str] = {
-    "cnpg.io/validation": "disabled",
-    "cnpg.io/reconciliationLoop": "disabled",
-    "cnpg.io/skipWalArchiving": "enabled",
-    "cnpg.io/skipEmptyWalArchiveCheck": "enabled",
-}
-"""The only value by which an annotation does what it does; the others do it by being there."""
-_DRILL_ONLY = "cnpg.io/skipEmptyWalArchiveCheck"
 
 
 def check_fields(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -56,9 +48,9 @@ def check_annotations(thing: KubeObject) -> Iterator[Violation]:
 
 
 def _applies(thing: KubeObject, key: str, value: str) -> bool:
-    if value != _WHEN.get(key, value):
+    if value != cnpg.ANNOTATION_WORDS.get(key, value):
         return False
-    return key != _DRILL_ONLY or not _is_drill(thing)
+    return key != cnpg.SKIP_EMPTY_ARCHIVE_CHECK or not _is_drill(thing)
 
 
 def _is_drill(thing: KubeObject) -> bool:
@@ -68,7 +60,7 @@ def _is_drill(thing: KubeObject) -> bool:
 
 RULE = Rule(
     id="CNPG-SW-022",
-    risks=("CNPG-DATA-002", "CNPG-OPS-001", "CNPG-TECH-001"),
+    risks=("CNPG-DATA-002",),
     title="Every field exists, and no annotation goes round the operator",
     score=6,
     why=(

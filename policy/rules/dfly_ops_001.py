@@ -1,15 +1,14 @@
 """DFLY-OPS-001: the data plane without exactly one budget that lets a drain go on and keeps the cache up."""
 
-import math
-import re
 from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.versions import OwnBudget
 from seawall.policy.budgets import budgets_over
+from seawall.policy.drains import allowance
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
-from seawall.policy.estate.values import View, WrongTypeError
+from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
 
 _PDB = ("spec", "pdb")
@@ -96,20 +95,12 @@ def _judge(dragonfly: KubeObject, budget: KubeObject, replicas: int) -> Iterator
             about,
         )
         return
-    spec = budget.at("spec")
-    if spec.at("minAvailable").present:
-        said, keeps = f"minAvailable: {minimum.number_or_text()}", _pods(spec.at("minAvailable"), replicas, path)
-    else:
-        taken = spec.at("maxUnavailable")
-        said = (
-            f"maxUnavailable: {taken.number_or_text()}" if taken.present else "neither minAvailable nor maxUnavailable"
-        )
-        keeps = max(0, replicas - _pods(taken, replicas, path))
-    allowed = replicas - keeps
-    facts = {"replicas": str(replicas), "kept": str(max(keeps, 0)), "may go at once": str(max(allowed, 0))}
-    if allowed < 1:
+    allowed = allowance(View(budget.at("spec").raw, path), replicas)  # what cannot be read stands where it is decided
+    keeps = max(replicas - allowed.goes, 0)
+    facts = {"replicas": str(replicas), "kept": str(keeps), "may go at once": str(allowed.goes)}
+    if allowed.goes < 1:
         yield Violation(
-            f"{said} of {replicas} replicas lets no pod go: every drain of its nodes waits for ever",
+            f"{allowed.said} of {replicas} replicas lets no pod go: every drain of its nodes waits for ever",
             f"Set {where}.minAvailable: {replicas - 1}.",
             path,
             about,
@@ -117,25 +108,13 @@ def _judge(dragonfly: KubeObject, budget: KubeObject, replicas: int) -> Iterator
         )
     elif keeps < min(2, replicas - 1):
         yield Violation(
-            f"{said} of {replicas} replicas lets a drain take {min(allowed, replicas)} pods at once and keeps {keeps}; "
-            f"at least {min(2, replicas - 1)} must stay",
+            f"{allowed.said} of {replicas} replicas lets a drain take {min(allowed.goes, replicas)} pods at once and "
+            f"keeps {keeps}; at least {min(2, replicas - 1)} must stay",
             f"Set {where}.minAvailable: {replicas - 1}.",
             path,
             about,
             facts,
         )
-
-
-def _pods(view: View, replicas: int, path: tuple[str, ...]) -> int:
-    """A number of pods, from a number or a percentage (rounded up, as the disruption controller does)."""
-    value = view.number_or_text()
-    if value is None:
-        return 0
-    if isinstance(value, int):
-        return value
-    if not re.fullmatch(r"[0-9]{1,3}%", value):
-        raise WrongTypeError((*path, view.path[-1]), "a number or a percentage like 50%", value)
-    return math.ceil(int(value[:-1]) * replicas / 100)
 
 
 RULE = Rule(

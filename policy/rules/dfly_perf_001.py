@@ -2,25 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from seawall.operators.annotations import CLIENTS, IMPORTS, MEASURES, THIS_CLUSTER, instance
 from seawall.operators.cnpg.schedule import ScheduleError
 from seawall.operators.cron_jobs import decode_five
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.intent import intent_of
 from seawall.policy.estate.kinds import (
     CRON_JOB,
     DEPLOYMENT,
     DRAGONFLY,
-    POD_MONITOR,
-    PROMETHEUS_RULE,
     SERVICE,
     STATEFUL_SET,
     GroupKind,
 )
 from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
 from seawall.policy.reachability.selectors import read
+from seawall.policy.surroundings import alerts
+from seawall.policy.surroundings.scrapes import POD_KINDS, namespaces_of
 
 SELDOM = timedelta(hours=1)
 """Measured less often than this, a bad hour is not seen."""
@@ -36,12 +39,13 @@ def check_instance(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]
         return
     clients = intent_of(dragonfly).clients or {}
     here, elsewhere = clients.get(THIS_CLUSTER, frozenset()), sorted(set(clients) - {THIS_CLUSTER})
-    if not here or not elsewhere or _measured(dragonfly.namespace, dragonfly.name, estate):
+    measured = instance(namespace=dragonfly.namespace, name=dragonfly.name)
+    if not here or not elsewhere or _is_measured(measured, estate):
         return
     yield Violation(
         f"clients of this cluster ({', '.join(sorted(here))}) and of {', '.join(elsewhere)} use it, and nothing here "
         f"measures what they wait for (no workload with the annotation {MEASURES}: "
-        f"{instance(namespace=dragonfly.namespace, name=dragonfly.name)}): nobody can tell a slow way between the "
+        f"{measured}): nobody can tell a slow way between the "
         "clusters from a slow instance",
         "Measure it from the namespace of a client (DragonflyCluster: latency), with a recording and an alert.",
         (*_ANNOTATION, CLIENTS),
@@ -53,7 +57,7 @@ def check_import(service: KubeObject, estate: Estate) -> Iterator[Violation]:
     if service.group_kind != SERVICE:
         return
     imported = _said(service, IMPORTS)
-    if imported is None or imported in estate.memo(_probes):
+    if imported is None or _is_measured(imported, estate):
         return
     yield Violation(
         f"clients of this cluster use Dragonfly {imported} of another one through it, and nothing here measures what "
@@ -61,6 +65,13 @@ def check_import(service: KubeObject, estate: Estate) -> Iterator[Violation]:
         "Measure it from the namespace of a client (SharedServiceConsumer: latency), with a recording and an alert.",
         (*_ANNOTATION, IMPORTS),
     )
+
+
+def check_known(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A workload or a Service of which nobody can tell whether it is a probe or an import, where there is Dragonfly."""
+    if thing.group_kind != DRAGONFLY and (estate.every(DRAGONFLY) or estate.memo(_probes).said):
+        _whole(thing)
+    return iter(())
 
 
 def check_running(probe: KubeObject) -> Iterator[Violation]:
@@ -108,9 +119,10 @@ def check_scraped(probe: KubeObject, estate: Estate) -> Iterator[Violation]:
     if not _is_probe(probe):
         return
     for pods in estate.pods_of(probe):
-        monitors = estate.memo(_monitors).get(pods.namespace, ())
+        monitors = estate.memo(_monitors)
+        looking = (*monitors.get(pods.namespace, ()), *monitors.get(None, ()))
         if pods.ports and not any(
-            read(monitor.at("spec", "selector")).may_match(pods.labels, pods.later) for monitor in monitors
+            read(monitor.at("spec", "selector")).may_match(pods.labels, pods.later) for monitor in looking
         ):
             yield Violation(
                 f"the probe of Dragonfly {probe.annotation(MEASURES)} opens a port, and no PodMonitor selects its pods "
@@ -144,7 +156,10 @@ def check_target(probe: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     measured = probe.annotation(MEASURES) or ""
     namespace, _, name = measured.partition("/")
-    if estate.find(DRAGONFLY, namespace, name) is None and measured not in estate.memo(_imports):
+    imports = estate.memo(_imports)
+    if estate.find(DRAGONFLY, namespace, name) is None and measured not in imports.said:
+        for problem in imports.doubts:
+            raise problem.with_traceback(None)
         yield Violation(
             f"it measures Dragonfly {measured}, which is neither declared nor imported here",
             f"Correct the annotation {MEASURES} and what the probe connects to.",
@@ -163,28 +178,59 @@ def _said(thing: KubeObject, key: str) -> str | None:
     return thing.annotation(key) if isinstance(given, Mapping) and key in given else None
 
 
-def _measured(namespace: str, name: str, estate: Estate) -> bool:
-    return instance(namespace=namespace, name=name) in estate.memo(_probes)
+def _whole(thing: KubeObject) -> None:
+    """Raises `CannotEvaluateError` for an object whose annotations are not known at all."""
+    thing.at("metadata", "annotations").keys()
 
 
-def _probes(estate: Estate) -> frozenset[str]:
+def _is_measured(measured: str, estate: Estate) -> bool:
+    """Whether a workload says that it measures an instance. Raises `CannotEvaluateError` when one may say so."""
+    probes = estate.memo(_probes)
+    for problem in () if measured in probes.said else probes.doubts:
+        raise problem.with_traceback(None)
+    return measured in probes.said
+
+
+@dataclass
+class _Said:
+    """What some objects say by one annotation."""
+
+    said: set[str] = field(default_factory=set)
+    doubts: list[CannotEvaluateError] = field(default_factory=list)
+    """Why others may say it as well."""
+
+    def add(self, thing: KubeObject, key: str) -> None:
+        try:
+            with blaming(thing):
+                _whole(thing)
+                if (said := thing.annotation(key)) is not None:
+                    self.said.add(said)
+        except CannotEvaluateError as problem:
+            self.doubts.append(problem)
+
+
+def _probes(estate: Estate) -> _Said:
     """Everything that some workload says it measures."""
-    said = (_said(thing, MEASURES) for kind in _PROBES for thing in estate.of(kind))
-    return frozenset(measured for measured in said if measured is not None)
+    found = _Said()
+    for thing in (thing for kind in _PROBES for thing in estate.of(kind)):
+        found.add(thing, MEASURES)
+    return found
 
 
-def _imports(estate: Estate) -> frozenset[str]:
+def _imports(estate: Estate) -> _Said:
     """Everything that some Service says it imports."""
-    said = (_said(thing, IMPORTS) for thing in estate.of(SERVICE))
-    return frozenset(imported for imported in said if imported is not None)
+    found = _Said()
+    for thing in estate.of(SERVICE):
+        found.add(thing, IMPORTS)
+    return found
 
 
-def _monitors(estate: Estate) -> dict[str, list[KubeObject]]:
-    """PodMonitors by the namespaces that they look into."""
-    found: dict[str, list[KubeObject]] = defaultdict(list)
-    for monitor in estate.of(POD_MONITOR):
-        named = [name.text() or "" for name in monitor.at("spec", "namespaceSelector", "matchNames").items()]
-        for namespace in named or [monitor.namespace]:
+def _monitors(estate: Estate) -> dict[str | None, list[KubeObject]]:
+    """PodMonitors, and those of VictoriaMetrics, by the namespaces that they look into; None for all."""
+    found: dict[str | None, list[KubeObject]] = defaultdict(list)
+    for monitor in (monitor for kind in POD_KINDS for monitor in estate.of(kind)):
+        names = namespaces_of(monitor)
+        for namespace in (None,) if names is None else names:
             found[namespace].append(monitor)
     return found
 
@@ -195,12 +241,9 @@ def _rules(estate: Estate) -> dict[str, tuple[bool, bool]]:
     An expression is about the latency of an instance when it has both the word and the instance's quoted name in it.
     """
     found: dict[str, tuple[bool, bool]] = {}
-    for thing in estate.of(PROMETHEUS_RULE):
-        for group in thing.at("spec", "groups").items():
-            for rule in group.at("rules").items():
-                expression = rule.at("expr").number_or_text()
-                if not isinstance(expression, str) or "latency" not in expression.lower():
-                    continue
+    for thing in (thing for kind in alerts.RULES for thing in estate.of(kind)):
+        for rule, expression in alerts.expressions(thing):
+            if "latency" in expression.lower():
                 alert = rule.at("alert").present
                 for quoted in set(expression.split('"')[1::2]):
                     recorded, alerted = found.get(quoted, (False, False))
@@ -220,5 +263,5 @@ RULE = Rule(
     mend="Run a probe in a client's namespace of each cluster, record its 95th percentile, and alert on it.",
     kinds=(DRAGONFLY, SERVICE, *_PROBES),
     alone=(check_running, check_number),
-    together=(check_instance, check_import, check_scraped, check_used, check_target),
+    together=(check_known, check_instance, check_import, check_scraped, check_used, check_target),
 )

@@ -57,7 +57,7 @@ def _claims(dragonfly: KubeObject) -> bool:
 
 RULE = Rule(
     id="DFLY-SW-001",
-    risks=("DFLY-SEC-001",),
+    risks=(),
     title="Data pods run hardened",
     score=4,
     why=(

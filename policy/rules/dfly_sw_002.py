@@ -139,7 +139,7 @@ def check_containers(dragonfly: KubeObject) -> Iterator[Violation]:
 
 RULE = Rule(
     id="DFLY-SW-002",
-    risks=("DFLY-SEC-001", "DFLY-OPS-002"),
+    risks=("DFLY-SEC-001",),
     title="Arguments undo nothing, and clients sign in",
     score=6,
     why=(

@@ -76,7 +76,7 @@ def _purpose(dragonfly: KubeObject) -> str | None:
 
 RULE = Rule(
     id="DFLY-SW-003",
-    risks=("DFLY-OPS-001",),
+    risks=(),
     title="A queue never evicts",
     score=4,
     why=(

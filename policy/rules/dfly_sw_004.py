@@ -229,7 +229,7 @@ def check_readiness(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation
 
 RULE = Rule(
     id="DFLY-SW-004",
-    risks=("DFLY-OPS-001", "DFLY-TECH-001"),
+    risks=("DFLY-OPS-001",),
     title="Memory, snapshots and readiness keep the data",
     score=4,
     why=(

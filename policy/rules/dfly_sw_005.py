@@ -8,7 +8,7 @@ from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
 from seawall.policy.made_names import meetings
-from seawall.policy.reachability.selectors import Requirement, Selector
+from seawall.policy.reachability.selectors import with_labels
 
 _NAME = ("metadata", "name")
 _SERVICE_NAME = ("spec", "serviceSpec", "name")
@@ -42,7 +42,7 @@ def check_names(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
 def check_labels(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
     """Pods of another workload with the labels by which the operator finds its own."""
     labels = facts.pod_labels(dragonfly.name)
-    own = Selector(tuple(Requirement(key, "In", frozenset({value})) for key, value in labels.items()))
+    own = with_labels(labels)
     said = ", ".join(f"{key}={value}" for key, value in labels.items())
     for other in dict.fromkeys(pods.owner for pods in estate.selected(own, dragonfly.namespace)):
         if other is not dragonfly:
@@ -58,12 +58,7 @@ def check_services(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]
     """A Service that carries the admin port out of the cluster."""
     pods = next(iter(estate.pods_of(dragonfly)))
     for service in estate.memo(_outside).get(dragonfly.namespace, ()):
-        selector = Selector(
-            tuple(
-                Requirement(key, "In", frozenset({value}))
-                for key, value in service.at("spec", "selector").texts().items()
-            )
-        )
+        selector = with_labels(service.at("spec", "selector").texts())
         if selector.everything or not selector.may_match(pods.labels, pods.later):
             continue
         for index, port in enumerate(service.at("spec", "ports").items()):
@@ -99,7 +94,7 @@ def _inside(service: KubeObject) -> bool:
 RULE = Rule(
     id="DFLY-SW-005",
     risks=("DFLY-OPS-001", "DFLY-SEC-001"),
-    title="Nothing meets what the operator makes",
+    title="Nothing meets what the Dragonfly operator makes",
     score=6,
     why=(
         "The operator makes a StatefulSet, a Service, a budget and a policy named like the resource, and finds its "

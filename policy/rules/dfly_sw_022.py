@@ -16,7 +16,7 @@ def check_fields(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 RULE = Rule(
     id="DFLY-SW-022",
-    risks=("DFLY-SEC-001", "DFLY-TECH-001", "DFLY-TECH-002"),
+    risks=("DFLY-TECH-002",),
     title="Every field of a Dragonfly exists",
     score=6,
     why=(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seawall.operators import barman
+from seawall.policy.estate.archives import enabled_plugins
 from seawall.policy.estate.kinds import CLUSTER, PROMETHEUS_RULE, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError, View
@@ -34,10 +35,7 @@ _MOST_REPEATS = 2
 
 def uses_plugin(cluster: KubeObject) -> bool:
     """Whether the barman plugin archives a Cluster. Raises `CannotEvaluateError`."""
-    return any(
-        plugin.at("name").text() == barman.PLUGIN_NAME and plugin.at("enabled").boolean(default=True)
-        for plugin in cluster.at("spec", "plugins").items()
-    )
+    return any(entry.at("name").text() == barman.PLUGIN_NAME for entry in enabled_plugins(cluster))
 
 
 def _plugin_clusters(estate: Estate) -> list[KubeObject]:
@@ -93,7 +91,7 @@ def _admits(operator: str, value: str, label: str) -> bool:
     return matched is (operator == "=~")
 
 
-def _expressions(rule: KubeObject) -> Iterator[tuple[View, str]]:
+def expressions(rule: KubeObject) -> Iterator[tuple[View, str]]:
     """The rules of an object with alerts, each with its expression."""
     for group in rule.at("spec", "groups").items():
         for entry in group.at("rules").items():
@@ -106,7 +104,7 @@ def lying(rule: KubeObject, estate: Estate) -> Iterator[Violation]:
     """Expressions on metrics that stay 0 for Clusters whose backups the plugin makes."""
     if rule.group_kind not in RULES:
         return
-    for entry, expression in _expressions(rule):
+    for entry, expression in expressions(rule):
         for match in _LYING.finditer(expression):
             selected = _selected(match[2])
             cluster = next((it for it in estate.memo(_plugin_clusters) if selected.admits(it)), None)
@@ -140,7 +138,7 @@ class _Ages:
                     self.unreadable = self.unreadable or problem
 
     def _read(self, rule: KubeObject) -> None:
-        for entry, expression in _expressions(rule):
+        for entry, expression in expressions(rule):
             alerts = entry.at("alert").present and "time()" in expression
             for match in _AGE.finditer(expression) if alerts or entry.at("record").present else ():
                 selected = _selected(match[1])

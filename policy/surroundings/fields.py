@@ -1,5 +1,6 @@
 """Fields that a resource's schema does not have, or that are on their way out."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -14,6 +15,7 @@ _METADATA = Types({}).parse(
     """name namespace labels annotations generateName finalizers ownerReferences uid resourceVersion generation
     creationTimestamp deletionTimestamp deletionGracePeriodSeconds managedFields selfLink"""
 )
+_PLACE = re.compile(r"\[[0-9]+\]")
 _MOST = 20
 """Findings of one object: a file in a wholly different form is one mistake."""
 
@@ -40,10 +42,11 @@ def _unknown(thing: KubeObject, table: KindFields) -> Iterator[Violation]:
             mend = (
                 f"Put it into spec as {key}." if key in table.spec.inside else "Remove it, or put it where it belongs."
             )
-            yield _violation(thing, (key,), mend)
+            yield _violation(thing, (key,), mend, table)
     for key in metadata:
         if key not in _METADATA.inside:
-            yield _violation(thing, ("metadata", key), "Labels and annotations have their own mappings in metadata.")
+            mend = "Labels and annotations have their own mappings in metadata."
+            yield _violation(thing, ("metadata", key), mend, table)
     yield from _below(thing, thing.at("spec"), table.spec, table)
 
 
@@ -59,7 +62,7 @@ def _below(thing: KubeObject, view: View, fields: Fields, table: KindFields) -> 
             child = fields.child(key)
             if child is None:
                 path = (*view.path, key)
-                yield _violation(thing, path, table.instead(_plain(path), fields))
+                yield _violation(thing, path, table.instead(_plain(path), fields), table)
             elif child.closed:
                 below.append((view.at(key), child))
     stumbled: CannotEvaluateError | None = None
@@ -74,13 +77,13 @@ def _below(thing: KubeObject, view: View, fields: Fields, table: KindFields) -> 
 
 def _plain(path: tuple[str, ...]) -> tuple[str, ...]:
     """A path from `spec` on, without places in lists."""
-    return tuple(key for key in path[1:] if not key.startswith("["))
+    return (*(key for key in path[1:-1] if _PLACE.fullmatch(key) is None), path[-1])
 
 
-def _violation(thing: KubeObject, path: tuple[str, ...], mend: str) -> Violation:
+def _violation(thing: KubeObject, path: tuple[str, ...], mend: str, table: KindFields) -> Violation:
     return Violation(
-        f"{_written(path)} is no field of {thing.kind}: a plain create drops it without an error, and server-side "
-        "apply refuses the object",
+        f"{_written(path)} is no field of {thing.kind} up to {table.version}: a plain create drops it without an "
+        "error, and server-side apply refuses the object",
         mend,
         path,
     )

@@ -17,6 +17,7 @@ from seawall.policy.findings import Violation
 from seawall.policy.reachability.decision import Cell, egress_open, ingress_open
 from seawall.policy.reachability.expectations import endpoint, platform_of
 from seawall.policy.reachability.matrix import policies_for
+from seawall.policy.reachability.needs import API_PORTS
 from seawall.policy.reachability.parties import Endpoint, Entity, Party, Port
 from seawall.policy.reachability.policy_set import PolicySet
 from seawall.policy.reachability.selectors import read
@@ -24,7 +25,6 @@ from seawall.policy.reachability.selectors import read
 Families = frozenset[Family]
 
 _ELECTION = re.compile(r"--?leader-elect(=(true|1|t|T|TRUE|True))?")
-_API_PORTS = (6443, 443)
 _CALLERS = (Entity("kube-apiserver"), Entity("remote-node"), Entity("world"))
 """From where the API server calls a webhook: another node, or outside. The own node gets in whatever a policy says."""
 _PLUGIN_SECRETS = {
@@ -106,7 +106,7 @@ def budgets(thing: KubeObject, estate: Estate, families: Families) -> Iterator[V
 def _judge(budget: KubeObject, count: int) -> Iterator[Violation]:
     """The one budget over an operator."""
     try:
-        allowed = allowance(budget, count)
+        allowed = allowance(budget.at("spec"), count)
     except CannotEvaluateError as problem:
         problem.about(budget)
         raise
@@ -218,7 +218,7 @@ def calls(thing: KubeObject, estate: Estate, families: Families) -> Iterator[Vio
     if one is None:
         return
     place = _place(one, estate)
-    api = place.cut([egress_open(place.policies, place.party, Entity("kube-apiserver"), Port(it)) for it in _API_PORTS])
+    api = place.cut([egress_open(place.policies, place.party, Entity("kube-apiserver"), Port(it)) for it in API_PORTS])
     if api is not None:
         yield _cut_off(
             api,

@@ -9,7 +9,7 @@ from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POD_MONITOR, POOLER,
 from seawall.policy.estate.label_index import LabelIndex
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View
-from seawall.policy.reachability.selectors import Requirement, Selector, read
+from seawall.policy.reachability.selectors import Selector, read, with_labels
 
 _VM = "operator.victoriametrics.com"
 VM_POD_SCRAPE: Final[GroupKind] = (_VM, "VMPodScrape")
@@ -74,7 +74,7 @@ class Scrapes:
 
     def _read(self, monitor: KubeObject) -> None:
         spec = monitor.at("spec")
-        selector, names = read(spec.at("selector")), _namespaces(monitor)
+        selector, names = read(spec.at("selector")), namespaces_of(monitor)
         pod_kind = monitor.group_kind in POD_KINDS
         entries = spec.at("podMetricsEndpoints" if pod_kind else "endpoints").items()
         reached, strangers = self._pods(selector, names) if pod_kind else self._behind(selector, names)
@@ -127,7 +127,7 @@ def _serving(thing: KubeObject, estate: Estate) -> Iterator[PodSet]:
         return  # said by the rule that looks at this resource
 
 
-def _namespaces(monitor: KubeObject) -> tuple[str, ...] | None:
+def namespaces_of(monitor: KubeObject) -> tuple[str, ...] | None:
     """The namespaces in which a monitor looks, None for all."""
     selector = monitor.at("spec", "namespaceSelector")
     if selector.at("any").boolean(default=False):
@@ -139,9 +139,7 @@ def _namespaces(monitor: KubeObject) -> tuple[str, ...] | None:
 def _chosen(service: KubeObject) -> Selector | None:
     """What a Service selects, None when it has no selector."""
     labels = service.at("spec", "selector").texts()
-    return (
-        Selector(tuple(Requirement(key, "In", frozenset({value})) for key, value in labels.items())) if labels else None
-    )
+    return with_labels(labels) if labels else None
 
 
 def _scrape(monitor: KubeObject, entry: View, selector: Selector, service: KubeObject | None, pods: PodSet) -> Scrape:

@@ -19,7 +19,7 @@ from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.estate.secret_uses import SecretUse
 from seawall.policy.estate.secrets import Name, Provider, Secrets, secrets
 from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
-from seawall.policy.estate.values import UNKNOWN
+from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
 from seawall.policy.findings import Violation
 
 Service = Literal["dragonfly", "cnpg"]
@@ -51,23 +51,26 @@ class Services:
         """Use it through `estate.memo(services)`."""
         self._secrets = estate.memo(secrets)
         self._used: dict[Service, frozenset[Name]] = {}
-        self._at_home: dict[Service, frozenset[str]] = {}
         for service, kinds in RESOURCES.items():
             things = [thing for kind in kinds for thing in estate.of(kind)]
-            self._at_home[service] = frozenset(thing.namespace for thing in things)
             read = ((thing.namespace, self._secrets.wanted_by[thing]) for thing in things)
             self._used[service] = frozenset((namespace, use.name) for namespace, uses in read for use in uses.found)
 
     def concerns(self, service: Service, namespace: str, name: str, thing: KubeObject) -> bool:
-        """Whether a Secret is a service's: its resources use it, its name or its user's says so, or it lives there."""
+        """Whether a Secret is a service's: its resources use it, its operator makes it, or a name says so.
+
+        That a service lives in the same namespace says nothing: applications have databases of their own beside them.
+        """
         used = [one for one, names in self._used.items() if (namespace, name) in names]
         if used or thing.group_kind in RESOURCES[service]:
             return service in used or thing.group_kind in RESOURCES[service]
-        told = [one for one, words in _WORDS.items() if any(word in f"{name} {thing.name}" for word in words)]
-        if told:
-            return service == told[0]
-        home = [one for one, namespaces in self._at_home.items() if namespace in namespaces]
-        return bool(home) and home[0] == service
+        if any(provider.thing.projected for provider in self._secrets.of(namespace, name)):
+            return service == "cnpg"  # Dragonfly's operator makes none
+        for names in (f"{name} {thing.name}", namespace):
+            told = [one for one, words in _WORDS.items() if any(word in names for word in words)]
+            if told:
+                return service == told[0]
+        return False
 
 
 def services(estate: Estate) -> Services:
@@ -181,12 +184,15 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
 
 
 def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
-    """Whether a Secret that nothing here provides can be said to be missing."""
+    """Whether a Secret that nothing here provides can be said to be missing. Raises `CannotEvaluateError`."""
     if use.optional or use.any_of or use.name in found.anywhere:
         return False  # registries' credentials are often put there by something that writes into every namespace
     if WHOLE_CLUSTER in estate.sees and SECRETS not in estate.sees:
         return False  # the role may not list Secrets
-    if any(use.name.startswith(f"{cluster.name}-") for cluster in estate.of(CLUSTER, use.thing.namespace)):
+    near = [it for it in estate.of(CLUSTER, use.thing.namespace) if use.name.startswith(f"{it.name}-")]
+    if near:
+        for cluster in near if use.name.endswith(_OPERATORS_SUFFIXES) else ():
+            estate.made_of(cluster)  # where that is not known, neither is whether this Secret is among it
         return not use.name.endswith(_OPERATORS_SUFFIXES)
     if use.thing.group_kind not in RESOURCES["cnpg"] and use.name.endswith(_OPERATORS_SUFFIXES):
         return False  # of a Cluster that is not declared here
@@ -200,18 +206,28 @@ def _made_here(providers: list[Provider]) -> bool:
 
 def not_seen(estate: Estate) -> Iterator[Note]:
     """The Secrets that the services' resources refer to and that nothing here makes: neither right nor wrong."""
-    found = estate.memo(secrets)
     absent: dict[str, str] = {}
-    for kinds in RESOURCES.values():
-        for thing in (thing for kind in kinds for thing in estate.of(kind)):
-            for use in found.wanted_by[thing].found:
-                made = use.optional or found.of(thing.namespace, use.name) or _judgeable(use, found, estate)
-                if not made:
-                    absent.setdefault(f"{thing.namespace}/{use.name}", thing.title)
+    try:
+        found = estate.memo(secrets)
+        things = [thing for kinds in RESOURCES.values() for kind in kinds for thing in estate.of(kind)]
+    except CannotEvaluateError:
+        return  # the rules say why
+    for thing in things:
+        for use in found.wanted_by[thing].found:
+            if not _said_elsewhere(use, found, estate):
+                absent.setdefault(f"{thing.namespace}/{use.name}", thing.title)
     if absent:
         named = [f"{name} ({user})" for name, user in list(absent.items())[:_MOST_NAMED]]
         more = f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
         yield Note(f"whether these Secrets arrive, which nothing here makes: {', '.join(named)}{more}")
+
+
+def _said_elsewhere(use: SecretUse, found: Secrets, estate: Estate) -> bool:
+    """Whether a Secret is there, need not be, or is judged by a rule."""
+    try:
+        return use.optional or bool(found.of(use.thing.namespace, use.name)) or _judgeable(use, found, estate)
+    except CannotEvaluateError:
+        return True  # the rule says why
 
 
 def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Violation]:
@@ -222,7 +238,8 @@ def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Viola
         return
     if (thing.at("type").text() or "").startswith(_MACHINES):
         return
-    literal = [key for field in ("data", "stringData") for key, view in thing.at(field).entries() if _literal(view.raw)]
+    entries = [entry for field in ("data", "stringData") for entry in thing.at(field).entries()]
+    literal = [key for key, view in entries if _literal(view.raw)]
     if literal and not set(literal) <= _PUBLIC:
         yield Violation(
             f"its {len(literal)} {'value is' if len(literal) == 1 else 'values are'} part of this declaration "
@@ -233,11 +250,15 @@ def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Viola
             ("stringData",) if thing.at("stringData").keys() else ("data",),
             facts={"keys": ", ".join(literal)},
         )
+        return
+    for key, view in entries:
+        if not view.known and key not in _PUBLIC:
+            raise UnknownValueError(view.path)
 
 
 def _literal(value: Any) -> bool:
     """Whether a value is there in full: not empty, not unknown, and no placeholder that a tool fills in later."""
-    return isinstance(value, str) and value is not UNKNOWN and bool(value) and _PLACEHOLDER.match(value) is None
+    return isinstance(value, str) and bool(value) and _PLACEHOLDER.match(value) is None
 
 
 def _field(use: SecretUse) -> str:

@@ -53,6 +53,10 @@ class Oracle:
         tally.spelled.update(spelled)
         told = self._ask(asked)
         case, complaint = self._refused(case, told.get("refused") or {}, tally)
+        for text in (told.get("failed") or {}).values():
+            known = defects.refusal(name, text)
+            assert known is not None, f"{name} has no answer for a pod: {text}\n{_policies(case)}"
+            tally.refused[known.name] += 1
         ours = Ours(case, cilium=self.cilium)
         others: list[tuple[str, Ours]] | None = None
         differing: list[tuple[Where, str, str]] = []
@@ -121,8 +125,7 @@ class Oracle:
 
 
 def _marked(letter: str, other: str) -> str:
-    known = _ELSEWHERE.get(letter, letter)
-    return letter if _ELSEWHERE.get(other, other) == known else _MARKS[known]
+    return letter if other in (letter, _ELSEWHERE.get(letter)) else _MARKS.get(letter, letter)
 
 
 def _agree(mine: str, theirs: str) -> bool:

@@ -43,7 +43,7 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A part of the question that an oracle does not answer, and what is done about it."""
+    """A policy, or a pod, that an oracle has no answer for, and what is done about it."""
 
     oracle: str
     name: str
@@ -248,6 +248,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "cilium v1.18.0, pkg/k8s/network_policy.go, parseNetworkPolicyPeer: with policy-default-local-cluster an "
         "ingress `ipBlock` gets a pod selector, and ParseNetworkPolicy then refuses the whole NetworkPolicy (its "
         "egress half asks for a selector first); the policy is left out on both sides",
+    ),
+    Refusal(
+        "cilium",
+        "two kinds of requests at one port",
+        "cannot merge conflicting L7 parsers",
+        "cilium v1.18.0, pkg/policy/rule.go, mergeRedirect: HTTP and DNS rules about the same peers and port conflict, "
+        "and no policy of the pod is worked out at all (its node goes on with what it had); the pod's cells are left "
+        "out",
     ),
 )
 

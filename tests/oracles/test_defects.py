@@ -50,12 +50,22 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "podSelector": {},
         "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
     },
+    ("cilium", "two kinds of requests at one port"): {
+        "endpointSelector": {},
+        "egress": [
+            {"toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}], "rules": rules}]}
+            for rules in ({"http": [{"path": "/"}]}, {"dns": [{"matchPattern": "*.example.org"}]})
+        ],
+    },
 }
 
 
 def case(spec: dict[str, Any], *, local_selectors: bool) -> Case:
+    version, kind = ("networking.k8s.io/v1", "NetworkPolicy")
+    if "endpointSelector" in spec:
+        version, kind = ("cilium.io/v2", "CiliumNetworkPolicy")
     metadata = {"name": "p", "namespace": "data"}
-    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    policy = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
     return Case(PODS, (policy,), (Port("TCP", 80),), addresses=("10.0.0.1",), local_selectors=local_selectors)
 
 

@@ -16,8 +16,12 @@ UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 UNKNOWN_NUMBER = "3eeb2bf0-c639-47a8-9e75-3b44932eb421"
 
 
+SECRET_MARK = ("4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270")
+"""Key and value by which a mapping is a secret."""
+
+
 def secret(value: object) -> dict[str, object]:
-    return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
+    return {SECRET_MARK[0]: SECRET_MARK[1], "value": value}
 
 
 def urn(manifest: Mapping[str, Any]) -> str:

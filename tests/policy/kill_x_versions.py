@@ -155,11 +155,7 @@ FIELDS: dict[str, list[Row]] = {
         ("the operator's validation switched off", annotate(CLUSTER, **{"cnpg.io_validation": "disabled"})),
         ("the operator stopped for one cluster", annotate(CLUSTER, **{"cnpg.io_reconciliationLoop": "disabled"})),
         ("pods patched behind the operator's back", annotate(CLUSTER, **{"cnpg.io_podPatch": "[]"})),
-        (
-            "WAL archiving skipped",
-            annotate(CLUSTER, **{"cnpg.io_skipWalArchiving": "enabled"}),
-            {"CNPG-SW-010": "the archive that the Cluster is wired to gets nothing"},
-        ),
+        ("WAL archiving skipped", annotate(CLUSTER, **{"cnpg.io_skipWalArchiving": "enabled"})),
         ("another archive written into", annotate(CLUSTER, **{"cnpg.io_skipEmptyWalArchiveCheck": "enabled"})),
     ],
 }

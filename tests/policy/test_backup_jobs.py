@@ -9,7 +9,7 @@ from rule_fixtures import DATA
 from seawall.operators.cnpg.schedule import decode
 from seawall.operators.cron_jobs import decode_five, zone
 from seawall.policy.backup_window import shortest_wait, span
-from seawall.policy.estate.backup_jobs import Purpose, backup_jobs
+from seawall.policy.estate.backup_jobs import Purpose, backup_job
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.folder import read_file
 from seawall.policy.estate.model import Origin
@@ -49,7 +49,7 @@ def recognised(manifest: dict[str, Any]) -> tuple[Purpose | None, list[str]]:
     things = [kube_object(it, Origin()) for it in (STORE, CLUSTER, manifest)]
     estate = build(thing for thing in things if thing is not None)
     [thing] = [thing for thing in estate.declared if thing.kind == "CronJob"]
-    found = backup_jobs(estate).get(thing)
+    found = backup_job(thing, estate)
     return (found.purpose, [it.name for it in found.clusters]) if found is not None else (None, [])
 
 

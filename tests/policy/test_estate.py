@@ -10,6 +10,7 @@ from seawall.policy.estate.intent import intent_of
 from seawall.policy.estate.kinds import BUDGET, DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject, Origin
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View, WrongTypeError
+from seawall.policy.reachability.platform import Platform
 
 
 def thing(kind: str, name: str, spec: Any = None, *, api: str = "v1", ns: str = "data", **metadata: Any) -> KubeObject:
@@ -88,9 +89,8 @@ def test_intent() -> None:
             }
         )
     )
-    assert intent.declared_in("infra") == {"a"}
-    assert intent.declared_in("apps") == {"b"}
-    assert intent.declared_in("other") == frozenset()
+    assert intent.clients == {"this": {"a"}, "apps": {"b"}}
+    assert (intent.cluster, intent.cni, intent.cni_version) == ("infra", "cilium", "1.18")
     assert intent.scraper is not None
     assert intent.scraper.labels == {"x": "y"}
 
@@ -101,18 +101,17 @@ def test_a_scraper_without_labels_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cni", "version", "mesh_wide"),
+    ("cni", "version", "local"),
     [
-        ("cilium", "1.18", True),
-        ("cilium", "1.18.4", True),
-        ("cilium", "1.19", False),
-        ("cilium", "?", True),
-        ("generic", "", False),
+        ("cilium", "1.18", False),
+        ("cilium", "1.18.4", False),
+        ("cilium", "1.19", True),
+        ("cilium", "?", None),
+        ("generic", "", True),
     ],
 )
-def test_what_a_selector_without_a_cluster_means(cni: str, version: str, mesh_wide: bool) -> None:
-    text = annotations.platform(cluster="infra", cni=cni, cni_version=version)
-    assert intent_of(dragonfly(**{annotations.PLATFORM: text})).mesh_wide_selectors is mesh_wide
+def test_what_a_selector_without_a_cluster_means(cni: str, version: str, local: bool | None) -> None:
+    assert Platform(cni, version).local_unless_named is local
 
 
 def test_what_an_operator_made_is_left_out_when_its_source_is_there() -> None:

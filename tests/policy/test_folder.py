@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from seawall.policy.estate import folder
 from seawall.policy.estate.building import build
 from seawall.policy.estate.folder import read_file, read_folder, read_text
+from seawall.policy.estate.values import WrongTypeError
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load
@@ -283,3 +284,49 @@ def test_no_junk_escapes_a_rule(things: list[tuple[tuple[str, str], object, obje
 def test_no_bytes_escape_the_door(content: bytes) -> None:
     reading = read_text(content, "x.yaml")
     judge(build(reading.objects))
+
+
+def test_an_anchor_may_be_given_again(tmp_path: Path) -> None:
+    again = BACKUP.replace("name: daily", "name: &app daily").replace("name: shared", "name: &app shared")
+    write(tmp_path, a_yaml=f"{BACKUP.replace('daily', 'other')}---\n{again}  x: *app\n")
+    reading = read_folder(tmp_path)
+    assert not reading.unreadable
+    assert [thing.name for thing in reading.objects] == ["other", "daily"]
+    assert reading.objects[1].at("spec", "x").text() == "shared"
+    assert sorted(places(tmp_path)) == ["a.yaml:13", "a.yaml:6"]
+
+
+def test_an_anchor_given_again_makes_no_bomb() -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"b{i}: &a [*a, *a, *a, *a, *a, *a, *a, *a, *a]" for i in range(9)]
+    (problem,) = read_text("\n".join(lines), "bomb.yaml").unreadable
+    assert "aliases" in problem.why
+    deep = "a: &a 1\nb: &a 2\nc: " + "[" * 5000
+    (problem,) = read_text(deep, "deep.yaml").unreadable
+    assert "nested deeper" in problem.why
+
+
+def test_a_large_file_is_not_given_to_the_slow_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seawall.policy.estate.yaml_loader.MAX_PATIENT_BYTES", 100)
+    (problem,) = read_text("a: &a 1\nb: &a 2\n" + "#" * 100, "large.yaml").unreadable
+    assert "second" in problem.why or "anchor" in problem.why
+
+
+def test_a_default_of_fluxs_substitution_is_the_value() -> None:
+    text = BACKUP.replace('"0 2 * * *"', '"${WHEN:=0 0 2 * * *}"') + "  immediate: ${NOW:-true}\n  x: ${A:=1}-${B:=2}\n"
+    script = text + "  script: |\n    echo ${HOME:-/root}\n"
+    (backup,) = read_text(script, "a.yaml").objects
+    assert backup.at("spec", "schedule").text() == "0 0 2 * * *"
+    assert backup.at("spec", "immediate").boolean(default=False)
+    assert backup.at("spec", "x").text() == "1-2"
+    assert backup.at("spec", "script").text() == "echo ${HOME:-/root}\n"
+
+
+def test_what_is_filled_in_later_is_no_mistake_of_type() -> None:
+    (backup,) = read_text(BACKUP + "  immediate: ${NOW}\n", "a.yaml").objects
+    with pytest.raises(WrongTypeError, match=r"^spec.immediate is filled in later: \$\{…\} stands there$"):
+        backup.at("spec", "immediate").boolean(default=False)
+    cache = "apiVersion: dragonflydb.io/v1alpha1\nkind: Dragonfly\nmetadata: {name: a}\nspec:\n  replicas: ${N}\n"
+    found = judge(build(read_text(cache, "a.yaml").objects), FEW)
+    assert {finding.outcome for finding in found} == {Outcome.NOT_EVALUATED}
+    assert all("flux build" in finding.mend for finding in found)

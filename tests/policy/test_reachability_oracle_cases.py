@@ -81,6 +81,14 @@ def test_what_is_the_same_wherever_the_api_server_is_is_decided() -> None:
     assert leaves(Entity("kube-apiserver"), cilium({"endpointSelector": {}, "egress": [host]})).open is None
 
 
+def test_requests_of_the_api_server_are_free_when_they_are_wherever_it_is() -> None:
+    asked = cilium({"endpointSelector": {}, "ingress": [{"toPorts": [GET]}]})
+    free = cilium({"endpointSelector": {}, "ingress": [{"fromEntities": ["remote-node", "world"]}]}, name="free")
+    cell = enters(Entity("kube-apiserver"), asked, free)
+    assert (cell.open, cell.requests) == (True, "")
+    assert enters(Entity("kube-apiserver"), asked).requests == "HTTP GET"
+
+
 def test_what_is_the_same_at_every_address_outside_is_decided() -> None:
     ten = {"toCIDR": ["10.0.0.0/8"]}
     inside = {"toCIDR": ["10.1.0.0/16"]}

@@ -104,3 +104,22 @@ def test_a_broken_secret_hides_nothing_else() -> None:
     undecodable = {**odd, "data": {"a": "%%%not-base64"}, "stringData": None}
     made = build(read_text(yaml.safe_dump_all([yaml.safe_load(BAD), undecodable]), "x").objects)
     assert secret_texts(made.declared)[0] == "%%%not-base64"
+
+
+def held(**values: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app-swordfish"}, "stringData": values}
+
+
+def test_words_that_everybody_knows_are_not_pointed_at() -> None:
+    """To blot out a word of a sentence that everybody knows tells that it is a secret here."""
+    secret_of_a_sample = held(username="clerk", password="password", superuser="postgres", token="swordfish")
+    made = build(read_text(yaml.safe_dump_all([yaml.safe_load(BAD), secret_of_a_sample]), "x").objects)
+    assert secret_texts(made.declared) == ()
+
+
+def test_a_secret_word_is_blotted_out_as_a_word() -> None:
+    bad = BAD.replace("shared", "quibble, note: the-quibble-x quibbles misquibble quibble2, other: quibble")
+    made = build(read_text(yaml.safe_dump_all([*yaml.safe_load_all(bad), held(password="quibble")]), "x").objects)
+    said = text(judge(made, [LOUD]))
+    assert f"the-{SHOWN}-x quibbles misquibble {SHOWN}2" in said
+    assert f'"other": "{SHOWN}"' in said

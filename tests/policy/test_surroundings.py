@@ -336,3 +336,11 @@ def test_a_policy_that_cannot_be_read_is_not_taken_to_be_open() -> None:
     findings = found("DFLY-SW-021", objects(deployment(), policy))
     assert Outcome.NOT_EVALUATED in {finding.outcome for finding in findings}
     assert "NetworkPolicy data/broken" in {finding.blamed.title for finding in findings}
+
+
+def test_a_field_that_is_named_like_a_place_of_a_list() -> None:
+    manifest = {"apiVersion": "dragonflydb.io/v1alpha1", "kind": "Dragonfly", "metadata": {"name": "a"}}
+    thing = kube_object({**manifest, "spec": {"[": 1, "env": [{"[0]": 1}]}}, Origin())
+    assert thing is not None
+    found = judge(build([thing]), [RULES["DFLY-SW-022"]])
+    assert {finding.path for finding in found} == {("spec", "["), ("spec", "env", "[0]", "[0]")}

@@ -68,7 +68,7 @@ class Estate:
         for it in self.of("Dragonfly"):
             made += _dragonfly_pods(it)
         for it in self.of("Cluster"):
-            made += _cluster_pods(it)
+            made += _cluster_pods(it, self.stores(it))
         for it in self.of("Pooler"):
             made += _pooler_pods(it)
         for it in self.of("CronJob", "Job"):
@@ -88,13 +88,17 @@ class Estate:
             made += cnpg.own_budgets(it)
         return made
 
+    def stores(self, cluster: Manifest) -> dict[str, Manifest]:
+        """The ObjectStores of a Cluster's namespace by name: they decide what the sidecar may use."""
+        return {it["metadata"]["name"]: it for it in self.of("ObjectStore") if place(it) == place(cluster)}
+
     def projected(self, kind: str) -> list[Manifest]:
         """The objects of a kind that the operators make of ours."""
         behaviour = dragonfly_behaviour("1.6.1")
         assert behaviour is not None
         made = [
             *(o for it in self.of("Dragonfly") for o in dragonfly.project(it, behaviour, operator_version="1.6.1")),
-            *(o for it in self.of("Cluster") for o in cnpg.project_cluster(it)),
+            *(o for it in self.of("Cluster") for o in cnpg.project_cluster(it, stores=self.stores(it))),
             *(o for it in self.of("Pooler") for o in cnpg.project_pooler(it)),
         ]
         return [it for it in made if it["kind"] == kind]
@@ -111,9 +115,9 @@ def _dragonfly_pods(resource: Manifest) -> Iterator[Pods]:
         yield Pods(("Dragonfly", name), "data", place(resource), labels, template["spec"], resource["spec"]["replicas"])
 
 
-def _cluster_pods(cluster: Manifest) -> Iterator[Pods]:
+def _cluster_pods(cluster: Manifest, stores: dict[str, Manifest]) -> Iterator[Pods]:
     name, spec = cluster["metadata"]["name"], cluster["spec"]
-    pod = next(it for it in cnpg.project_cluster(cluster) if it["kind"] == "Pod")
+    pod = next(it for it in cnpg.project_cluster(cluster, stores=stores) if it["kind"] == "Pod")
     roles = [{}, {"cnpg.io/instanceRole": "primary"}, {"cnpg.io/instanceRole": "replica"}]
     for role in roles[: 2 if spec["instances"] == 1 else 3]:
         labels = {**pod["metadata"]["labels"], **role}

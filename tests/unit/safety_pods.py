@@ -9,6 +9,8 @@ from safety_estate import Estate, Manifest, Pods, maps, place, predicate, told
 _VOLUMES = frozenset(
     {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 )
+_ENDS_AT_ONCE = "bootstrap-controller"
+"""The operator's init container: it copies one file and ends, and the operator gives it no limits of its own."""
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SERVICE_LIKE = frozenset({"Service", "Cluster", "Pooler", "Dragonfly"})
 _LONGEST = {
@@ -58,7 +60,7 @@ def weaknesses(spec: Manifest) -> Iterator[str]:
         if any(port.get("hostPort") for port in container.get("ports") or []):
             yield f"{name} has a host port"
         limits = (container.get("resources") or {}).get("limits") or {}
-        if not {"cpu", "memory"} <= limits.keys():
+        if name != _ENDS_AT_ONCE and not {"cpu", "memory"} <= limits.keys():
             yield f"{name} has no limits"
 
 

@@ -7,22 +7,41 @@ from pathlib import Path
 import pytest
 
 from seawall.bench import engine as bench_engine
+from seawall.bench import folders
 from seawall.bench.engine import Cost
-from seawall.cli import bench_policy
+from seawall.bench.folders import RIVAL, Row, Run, Shares, Tool
+from seawall.cli import bench_folders, bench_policy
+from seawall.errors import EnvironmentFailure, UserError
 
 COST = Cost(1000, 6.0, 7.5, 4.0, 5.0)
+SHARES = Shares(1.0, 0.5, 1.25)
+OURS = folders.ours()
+OTHER = Tool(RIVAL, "1.20.0", lambda folder: [str(folder)], fails_from=2)
+DAY = datetime.date(2026, 1, 31)
+
+
+def row(tool: Tool, tenants: int, seconds: float, cpu_s: float = 1.0) -> Row:
+    return Row(tool, tenants, 12 * tenants, Run(seconds, cpu_s, 90.4))
+
+
+def stub(folder: Path, name: str, script: str) -> str:
+    """A program that stands for another tool."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
 
 
 def test_the_page_says_what_was_measured_where_and_when() -> None:
-    page = bench_policy.markdown(COST, datetime.date(2026, 1, 31), "2 cores")
+    page = bench_policy.markdown(COST, ([row(OURS, 100, 0.5)], SHARES), DAY, "2 cores")
     assert "on 2026-01-31" in page
     assert "2 cores" in page
     assert "1000 resources" in page
-    assert page.splitlines()[-3:] == [
-        "| one empty rule | 6.0 | 4.0 |",
-        "| the whole pack | 7.5 | 5.0 |",
-        "| factor (target: at most 1.3) | 1.25 | 1.25 |",
-    ]
+    lines = page.splitlines()
+    assert "| one empty rule | 6.0 | 4.0 |" in lines
+    assert "| the whole pack | 7.5 | 5.0 |" in lines
+    assert "| factor (target: at most 1.3) | 1.25 | 1.25 |" in lines
+    assert f"| 100 | 1,200 | seawall check {OURS.version} | 0.50 | 5.0 | 1.00 | 90 | – |" in lines
 
 
 def test_it_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,9 +52,105 @@ def test_it_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return COST
 
     monkeypatch.setattr(bench_engine, "measure", measure)
-    bench_policy.start(tmp_path / "docs" / "costs.md")
+    monkeypatch.setattr(folders, "ROUNDS", 1)
+    rival = stub(tmp_path, RIVAL, 'test "$1" = version && echo "kube-score version: 1.20.0" || exit 1')
+    out = tmp_path / "docs" / "costs.md"
+    bench_policy.start(out, sizes=(1, 2), programs=[f"{RIVAL}={rival}"])
+    page = out.read_text()
     assert asked == [1000]
-    assert (tmp_path / "docs" / "costs.md").read_text().startswith("# What the policy pack costs\n")
+    assert page.startswith("# What the policy pack costs\n")
+    measured = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith(("| 1 ", "| 2 "))]
+    assert measured == [
+        [f"| {tenants}", objects, tool]
+        for tenants, objects in (("1", "22"), ("2", "34"))
+        for tool in (f"seawall check {OURS.version}", f"{RIVAL} 1.20.0")
+    ]
+    assert "At 2 tenants seawall check takes " in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (2.0, "takes 0.67 times what kube-score takes: target met"),
+        (3.0, "takes 1.00 times what kube-score takes: required (less than 3 times kube-score) met, target"),
+        (9.0, "takes 3.00 times what kube-score takes: required (less than 3 times kube-score) missed"),
+    ],
+)
+def test_the_verdict_is_of_the_largest_folder(seconds: float, said: str) -> None:
+    rows = [row(OURS, 100, 99.0), row(OTHER, 100, 1.0), row(OURS, 1000, seconds), row(OTHER, 1000, 3.0)]
+    verdict = bench_folders.verdicts(rows, SHARES)[0]
+    assert said in verdict
+    assert "reading the YAML takes 1.00 s" in verdict
+
+
+def test_without_the_other_tool_nothing_is_claimed() -> None:
+    verdict = bench_folders.verdicts([row(OURS, 1000, 2.0)], SHARES)[0]
+    assert verdict.startswith("kube-score is not installed: whether the targets are met is not known.")
+
+
+def test_growth_is_told_by_cpu_time_of_a_tenant() -> None:
+    rows = [row(OURS, 100, 1.0, cpu_s=0.5), row(OURS, 1000, 1.0, cpu_s=10.0)]
+    assert "changes by a factor of 2.00" in bench_folders.verdicts(rows, SHARES)[1]
+
+
+def test_the_median_counts_and_the_tools_take_turns(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    one, two = (
+        Tool(name, "1", lambda folder, name=name: ["sh", "-c", f"echo {name} >> {log}"], fails_from=2)  # type: ignore[misc]
+        for name in ("one", "two")
+    )
+    rows, _ = folders.measure([one, two], (1,), rounds=3)
+    assert log.read_text().split() == ["one", "two"] * 3
+    assert [it.tool.name for it in rows] == ["one", "two"]
+    assert all(it.run.seconds > 0 and it.run.peak_mib > 0 for it in rows)
+    runs = [Run(seconds, seconds, seconds) for seconds in (5.0, 1.0, 2.0)]
+    assert folders._median(runs) == Run(2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_tool_without_a_verdict_is_no_measurement(code: int) -> None:
+    broken = Tool("broken", "1", lambda _: ["sh", "-c", f"echo no licence >&2; exit {code}"], fails_from=2)
+    with pytest.raises(EnvironmentFailure, match=f"broken ended with {code}: no licence"):
+        folders.measure([broken], (1,), rounds=1)
+
+
+def test_tools_are_found_on_the_path_or_where_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    stub(tmp_path, RIVAL, "echo kube-score version: development")
+    stub(tmp_path, "kyverno", "echo Version: 1.15.0")
+    checkov = stub(elsewhere, "checkov", "echo 3.2.1")
+
+    def found(named: dict[str, str], policies: Path | None = None) -> list[tuple[str, str]]:
+        return [(tool.name, tool.version) for tool in folders.others(named, policies)]
+
+    assert found({}) == [(RIVAL, "(unnumbered build)")], "kyverno applies nothing without policies"
+    assert found({"checkov": checkov}, tmp_path) == [
+        (RIVAL, "(unnumbered build)"),
+        ("kyverno", "1.15.0"),
+        ("checkov", "3.2.1"),
+    ]
+    with pytest.raises(EnvironmentFailure, match="checkov: /nowhere is no program"):
+        found({"checkov": "/nowhere"})
+
+
+def test_each_tool_is_given_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("b.yaml", "a.yaml"):
+        (folder / name).touch()
+    named = {name: stub(tmp_path, name, "echo 1.0") for name in folders.KNOWN}
+    score, kyverno, checkov = (tool.command(folder) for tool in folders.others(named, tmp_path / "set"))
+    assert score == [named[RIVAL], "score", str(folder / "a.yaml"), str(folder / "b.yaml")]
+    assert kyverno == [named["kyverno"], "apply", str(tmp_path / "set"), "--resource", str(folder)]
+    assert checkov[:3] == [named["checkov"], "-d", str(folder)]
+
+
+@pytest.mark.parametrize("given", ["kube-score", "pylint=/usr/bin/pylint"])
+def test_a_tool_is_given_as_name_and_path(given: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give NAME=PATH, NAME one of kube-score, kyverno, checkov"):
+        bench_policy.start(tmp_path / "page.md", programs=[given])
 
 
 def test_the_previewed_objects_are_those_of_tenants_and_none_twice() -> None:

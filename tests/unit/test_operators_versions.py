@@ -106,7 +106,6 @@ def test_annotations_are_the_same_for_the_same_value() -> None:
 )
 def test_arguments_that_belong_to_the_operator(arg: str) -> None:
     assert dragonfly.forbidden_arg(arg)
-    assert dragonfly.forbidden_args(["--maxmemory=1gb", arg]) == {arg: dragonfly.forbidden_arg(arg)}
 
 
 @pytest.mark.parametrize("arg", ["--maxmemory=1gb", "--cache_mode=true", "--dbfilename=dump", "--proactor_threads=2"])

@@ -1,0 +1,31 @@
+"""Which files are mutated: everything of the pack that decides what is found."""
+
+from pathlib import Path
+
+NOT_OURS = {
+    "__init__.py": "loads; has no verdict",
+    "policy/__main__.py": "starts the server",
+    "policy/pack/": "starts the server",
+    "policy/report/": "writes what was found",
+    "policy/reachability/matrix_text.py": "writes what was found",
+    "policy/remarks.py": "writes what was not looked at",
+    "policy/serving.py": "the engine's protocol",
+    "policy/collector.py": "the garbage collector's settings",
+    "policy/checking.py": "the command line's side",
+    "policy/configuration.py": "reads levels; blocks or not, finds the same",
+    "policy/baseline.py": "compares with an older run",
+    "policy/waivers.py": "what is excused, after it was found",
+    "policy/waiver_file.py": "what is excused, after it was found",
+    "policy/estate/folder.py": "a door: reads YAML",
+    "policy/estate/state.py": "a door: reads a stack's state",
+    "policy/estate/live.py": "a door: reads a cluster",
+    "policy/estate/cluster_api.py": "a door: reads a cluster",
+    "policy/estate/engine.py": "a door: reads the engine's messages",
+}
+"""What is not mutated, by the end of its path or the folder that it is in, and what it is for."""
+
+
+def files(root: Path) -> list[str]:
+    """The files that are mutated, from the root of the repository."""
+    found = (str(path.relative_to(root)) for path in sorted((root / "policy").rglob("*.py")))
+    return [file for file in found if not any(file.startswith(each) or file.endswith(each) for each in NOT_OURS)]

@@ -1,0 +1,71 @@
+"""Puts much junk through every door, and writes docs/junk.md.
+
+`python junk_page.py [EXAMPLES [SEED]]`, examples in all; ends with 1, and the smallest junk that escapes, when one does.
+"""
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from junk_doors import RUNS, SEED, Run, Tally
+from junk_material import groups
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+EXAMPLES = 10_000
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "junk.md"
+_HEAD = """# Junk through every door
+Whatever comes through a door of the policy pack ends in findings, in a rule without a verdict that says why, or in a
+clear error: never in an exception, in a defect of a rule, in findings without end, or in a report that cannot be
+written. Manifests of our stacks and of the rules' fixtures are taken with one to five of their nodes replaced, moved,
+deleted, renamed, wrapped or shared: by wrong types, unknown values, secrets of odd forms, numbers beyond any,
+texts that look like schedules, quantities, addresses or templates, control characters, nesting, cycles. One in five
+examples is raw bytes. Each result is written in every format, with the matrices. `make test` does it with fewer; what
+takes memory (bombs, 10 MB texts) is a test of its own, in a process that may not take more. Written by `make test-junk`.
+"""
+
+
+def main(examples: int, seed: int) -> int:
+    """Run all; the exit code."""
+    console = Console(stderr=True)
+    tallies: dict[Run, Tally] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    for run in RUNS:
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task(run.name, total=examples // len(RUNS))
+            try:
+                tallies[run] = run.hold(
+                    examples // len(RUNS), start=seed, on_each=lambda: progress.advance(task)  # noqa: B023
+                )
+            except Exception:
+                progress.stop()
+                console.print(traceback.format_exc()[-20_000:], markup=False, highlight=False, soft_wrap=True)
+                return 1
+    PAGE.write_text(page(tallies, seed))
+    console.print(f"nothing escapes; written {PAGE.name}")
+    return 0
+
+
+def page(tallies: dict[Run, Tally], seed: int) -> str:
+    """The page as Markdown."""
+    today = datetime.now(UTC).date().isoformat()
+    manifests = sum(len(group) for group in groups())
+    outcomes = sorted({outcome for tally in tallies.values() for outcome in tally.outcomes})
+    lines = [
+        _HEAD,
+        f"{today}; hypothesis {version('hypothesis')}, seed {seed}; {manifests:,} manifests to spoil.",
+        "",
+        f"| door | form | examples | {' | '.join(outcomes)} | escaped |",
+        f"| --- | --- | ---: | {' | '.join('---:' for _ in outcomes)} | ---: |",
+    ]
+    for run, tally in tallies.items():
+        counts = " | ".join(f"{tally.outcomes[outcome]:,}" for outcome in outcomes)
+        lines.append(f"| {run.name} | {run.about} | {tally.examples:,} | {counts} | 0 |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    given = [int(word) for word in sys.argv[1:]]
+    raise SystemExit(main(*(given + [EXAMPLES, SEED][len(given) :])))
