@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity test-oracles licences lock
+.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity test-oracles test-mutation licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -77,7 +77,10 @@ fidelity: venv ## write docs/fidelity.md from the tables of the fidelity tests
 	@PYTHONPATH=. $(py) tests/unit/fidelity_page.py
 
 test-oracles: venv ## hold 2,000 policy sets against each independent program, into docs/oracles.md; ARGS="SETS SEED"
-	@PYTHONPATH=. $(py) tests/oracles/page.py $(ARGS)
+	@PYTHONPATH=. $(py) tests/oracles/oracle_page.py $(ARGS)
+
+test-mutation: venv ## break the pack's own code in 500 places, one at a time, into docs/mutation.md; ARGS="--seed 2"
+	@PYTHONPATH=. $(py) tests/mutation/mutation_page.py $(ARGS)
 
 licences: venv ## write docs/licences.md
 	@$(seawall) tools licences

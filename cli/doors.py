@@ -143,6 +143,7 @@ def _bytes(source: str, most: int) -> bytes:
 
 def _nothing(source: str, reading: "Reading") -> str:
     from seawall.policy.estate.folder import SUFFIXES
+    from seawall.policy.report.text import count
 
     if reading.states:
         return f"{reading.states[0]} is the exported state of a stack: check it with --state {source}"
@@ -150,6 +151,6 @@ def _nothing(source: str, reading: "Reading") -> str:
     if not reading.files:
         return f"{source} holds no {', '.join(SUFFIXES)} files: there is nothing to check."
     return (
-        f"{source} holds no Kubernetes objects ({reading.files} files read, {reading.not_kubernetes} documents without "
-        "apiVersion and kind). Render charts and kustomizations first."
+        f"{source} holds no Kubernetes objects ({count(reading.files, 'file')} read, "
+        f"{count(reading.not_kubernetes, 'document')} of other tools). Render charts and kustomizations first."
     )

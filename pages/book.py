@@ -10,6 +10,7 @@ from seawall.pages import (
     components,
     contracts,
     reference,
+    rules,
     schemas,
     stacks,
     story_cnpg,
@@ -18,6 +19,7 @@ from seawall.pages import (
     versions,
 )
 from seawall.pages.markdown import MADE
+from seawall.policy.rules import load
 from seawall.qa import register
 
 _LONGEST_DIFF = 20
@@ -46,7 +48,8 @@ def _pages(checkout: Path) -> Iterator[tuple[str, str]]:
         yield f"docs/components/{kind}.md", components.page(kind, rendered)
     yield example.PATH, example.render_example()
     yield "docs/contracts.md", contracts.page(rendered)
-    yield "docs/traceability.md", traceability.page(known)
+    yield "docs/traceability.md", traceability.page(known, load())
+    yield "docs/rules/README.md", rules.page(load())
     yield "docs/versions.md", versions.page()
     yield from schemas.pages().items()
     for stack in contracts.producers(rendered):

@@ -3,23 +3,25 @@
 from collections.abc import Mapping, Sequence
 
 from seawall.pages import markdown
+from seawall.policy.findings import Rule
 from seawall.qa.register import Decision, Register, Trace
 
 SOURCE = "qa/register.yaml"
 _WHERE = ("id", "setting", "object", "field", "what stands there", "note")
 
 
-def page(register: Register) -> str:
-    """The page."""
+def page(register: Register, rules: Sequence[Rule]) -> str:
+    """The page; `rules` are those of the policy pack."""
     return markdown.page(
         SOURCE,
         "Traceability",
         "Where every risk, decision and test of QA shows in what the stacks deploy. A test of the repository evaluates "
         "each line against the rendered stacks. That a line holds says that the thing is built, not that it was tried: "
-        "a test that needs a live system is run there, and its line is what makes it testable.",
+        "a test that needs a live system is run there, and its line is what makes it testable. The rules are those of "
+        "the policy pack that judge anybody's resources for the risk.",
         _numbers(register),
         "## Risks",
-        _risks(register),
+        _risks(register, rules),
         "### Where the risks show",
         _traces({name: risk.trace for name, risk in register.risks.items()}),
         "## Decisions",
@@ -75,18 +77,25 @@ def _numbers(register: Register) -> str:
     )
 
 
-def _risks(register: Register) -> str:
+def answering(risk: str, rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that answer a risk, the risk's own first."""
+    return sorted((rule for rule in rules if risk in rule.risks), key=lambda rule: (rule.id != risk, rule.id))
+
+
+def _risks(register: Register, rules: Sequence[Rule]) -> str:
     rows = [
         (
             markdown.anchored(name),
             f"{risk.score} ({risk.severity})",
             risk.title,
             ", ".join(link(test) for test in risk.tests),
+            ", ".join(f"[{rule.id}](rules/{rule.id}.md)" for rule in answering(name, rules)),
             f"{risk.instead}: {risk.why_instead}" if risk.instead else "",
         )
         for name, risk in register.risks.items()
     ]
-    return markdown.table(("risk", "score", "what goes wrong", "tests", "built instead of what was proposed"), rows)
+    head = ("risk", "score", "what goes wrong", "tests", "rules", "built instead of what was proposed")
+    return markdown.table(head, rows)
 
 
 def _tests(register: Register) -> str:

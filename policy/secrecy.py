@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from seawall.operators.dragonfly.flags import ENVIRONMENT_PREFIX
 from seawall.policy.estate.kinds import SECRET
 from seawall.policy.estate.model import KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
@@ -39,7 +40,9 @@ def secret_texts(objects: Sequence[KubeObject]) -> tuple[str, ...]:
     found = {text for text in whole if len(text) >= SHORTEST}
     if found:
         parts = {part for text in whole for part in _PARTS.split(text) if len(part) >= SHORTEST_PART}
-        found |= parts | {part[1:] for part in parts if part.startswith("v")}  # versions are told without it
+        # versions are told without their v, flags without what the environment has before them
+        found |= {*parts, *(part[1:] for part in parts if part.startswith("v"))}
+        found |= {part.removeprefix(ENVIRONMENT_PREFIX) for part in parts if part.startswith(ENVIRONMENT_PREFIX)}
         names = {name for thing in objects for name in (thing.name, thing.namespace, thing.kind)}
         found -= names
         found -= {word for name in names for word in _NO_LETTER.split(name)}

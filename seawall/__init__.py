@@ -4,4 +4,4 @@ The rooms of the repository (`components/`, `operators/`, `policy/`, …) are li
 name works everywhere: in a checkout, in the wheel, and in `policy/` when the Pulumi CLI runs it as a directory.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -96,8 +96,9 @@ class Tool(Module):
     def edition(self) -> str:
         """Name of the tool's folder in the cache: its version, and what was changed in it."""
         if self.for_tests:  # our own source changes while the module's version stays
-            source = Path(__file__).resolve().parent / "go" / self.folder / "main.go"
-            return f"{self.version}-{sha256(source.read_bytes()).hexdigest()[:12]}"
+            files = sorted((Path(__file__).resolve().parent / "go" / self.folder).glob("*.go"))
+            source = b"".join(file.read_bytes() for file in files)
+            return f"{self.version}-{sha256(source).hexdigest()[:12]}"
         return f"{self.version}-{self.amendment.name}" if self.amendment else self.version
 
     @property

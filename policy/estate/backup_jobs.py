@@ -101,10 +101,12 @@ class _Jobs:
             try:
                 with blaming(thing):
                     job = _recognised(thing, estate)
-            except CannotEvaluateError as problem:
+            except UnknownValueError as problem:
                 if relevant:  # without PostgreSQL here no backups are looked at
                     self.doubts[thing] = problem
                 continue
+            except CannotEvaluateError:
+                continue  # the API server refuses it, whatever it was to be
             if job is not None:
                 self.found[thing] = job
         self._by_purpose = {purpose: self._by_cluster(purpose) for purpose in Purpose}

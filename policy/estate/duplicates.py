@@ -16,6 +16,8 @@ from typing import Any
 from seawall.policy.estate.objects import KubeObject, Note
 from seawall.policy.estate.server_fields import LAST_APPLIED, OWN_FIELDS
 
+MOST_NOTES = 20
+"""Repositories repeat hundreds of objects: beyond this many, the rest is counted."""
 FEWEST_VARIANTS = 8
 LARGEST_SHARE = 4
 """Variants are judged whole. So that judging stays linear in what was read, there are at most `FEWEST_VARIANTS` of
@@ -55,8 +57,18 @@ def settle(things: Iterable[KubeObject]) -> Settled:
         variants,
         [tuple(choice.declared) for choice in choices],
         unjudged,
-        [note for choice in choices for note in choice.notes(set(unjudged))],
+        _told(choices, set(unjudged)),
     )
+
+
+def _told(choices: "list[_Choice]", unjudged: set[KubeObject]) -> list[Note]:
+    """A note for each declaration but the last; when there are many, only for those that no verdict is of."""
+    notes = [found for choice in choices for found in choice.notes(unjudged)]
+    if len(notes) <= MOST_NOTES:
+        return [note for _, note in notes]
+    kept = [note for thing, note in notes if thing in unjudged] or [note for _, note in notes[:MOST_NOTES]]
+    more = len(notes) - len(kept)
+    return [*kept, Note(f"{more} more declarations of objects that are declared several times")] if more else kept
 
 
 def _identity(thing: KubeObject) -> object:
@@ -93,7 +105,7 @@ class _Choice:
         found = (self.by_unit.get((folder, before)) for before in range(rank, -1, -1))
         return next((thing for thing in found if thing is not None), next(iter(self.by_unit.values())))
 
-    def notes(self, unjudged: set[KubeObject]) -> Iterator[Note]:
+    def notes(self, unjudged: set[KubeObject]) -> Iterator[tuple[KubeObject, Note]]:
         """What is said of each declaration but the last."""
         winner = self.declared[-1]
         for thing in self.declared[:-1]:
@@ -101,7 +113,8 @@ class _Choice:
                 how = "otherwise; there are too many declarations, and this one is not judged"
             else:
                 how = "otherwise; each is judged" if self.differ else "the same"
-            yield Note(f"{thing.title} is declared again at {winner.origin.text()}, {how}", thing.origin.text())
+            text = f"{thing.title} is declared again at {winner.origin.text()}, {how}"
+            yield thing, Note(text, thing.origin.text())
 
 
 def _variants(

@@ -31,6 +31,8 @@ MAX_NODES = 2_000_000
 _LINE = re.compile(rb"^[ -]*[\w./-]+:[^\n#]*\$\{[^\n]*", re.MULTILINE)
 _DEFAULTED = re.compile(rb"\$\{[A-Za-z_]\w*:?[=-]([^${}\n]*)\}")
 """A value of Flux's substitution that is the default where nobody gives another, as in `replicas: ${REPLICAS:=3}`."""
+_MAY_BE_AN_OBJECT = re.compile(rb"apiVersion|\0")
+"""Text in which a Kubernetes object may be; a text in UTF-16 may hold anything."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 _MAX_LIST_DEPTH = 5
 
@@ -65,11 +67,13 @@ class Reading:
     """Kustomizations that say neither `apiVersion` nor `kind`, by file."""
     notes: list[Note] = field(default_factory=list)
     """What a reader must know of the reading."""
+    of_folder: bool = False
+    """Whether other tools' files are to be expected, broken ones among them."""
 
 
 def read_folder(root: Path) -> Reading:
     """Every YAML and JSON file under a folder, in the order of their paths; hidden folders and links are left out."""
-    reading = Reading()
+    reading = Reading(of_folder=True)
     for path in _files(root, reading):
         _read_file(path, _shown(path), reading)
     found = placed(reading.objects, reading.kustomizations, _shown(root))
@@ -149,7 +153,9 @@ def _read_documents(content: bytes, name: str, reading: Reading) -> None:
             index += 1
     except yaml.YAMLError as problem:
         value = _json(content) if index == 0 else None
-        if value is None:
+        if value is None and reading.of_folder and _MAY_BE_AN_OBJECT.search(content) is None:
+            reading.not_kubernetes += 1  # a playbook, a template of another tool
+        elif value is None:
             reading.unreadable.append(_syntax(problem, content, name))
         else:
             _add(value, None, _Document(name, content, 0, rendered), (), reading)

@@ -6,41 +6,19 @@ from typing import Any, TypeVar
 
 from seawall.operators import barman, cnpg, dragonfly, versions
 from seawall.operators.charts import CLOUDNATIVE_PG, DRAGONFLY_OPERATOR, PLUGIN_BARMAN_CLOUD, chart
+from seawall.policy.estate.families import Family, family_of_image
 from seawall.policy.estate.kinds import DEPLOYMENT
 from seawall.policy.estate.model import Estate, KubeObject, Origin, PodSet, pod_sets
 from seawall.policy.estate.releases import RELEASES, Release, chart_named, release_of
-from seawall.policy.estate.suspects import Family, Suspect, images_of, suspect
+from seawall.policy.estate.suspects import Suspect, images_of, suspect
 from seawall.policy.estate.values import CannotEvaluateError
 
-__all__ = [
-    "CHARTS",
-    "TITLES",
-    "Family",
-    "Installed",
-    "family_of_image",
-    "images_of",
-    "installed",
-    "of_family",
-    "operator_by",
-]
-
-TITLES: Mapping[Family, str] = {
-    "dragonfly": "the Dragonfly operator",
-    "cnpg": "the CloudNativePG operator",
-    "barman": "the barman plugin",
-}
 CHARTS: Mapping[str, Family] = {
     DRAGONFLY_OPERATOR.name: "dragonfly",
     CLOUDNATIVE_PG.name: "cnpg",
     PLUGIN_BARMAN_CLOUD.name: "barman",
 }
 """The charts by name."""
-_IMAGES: Mapping[str, Family] = {
-    "dragonflydb/operator": "dragonfly",
-    "cloudnative-pg/cloudnative-pg": "cnpg",
-    "cloudnative-pg/plugin-barman-cloud": "barman",
-}
-"""Ends of the operators' images, wherever they are mirrored to."""
 _LABELS: Mapping[Family, Mapping[str, str]] = {
     "dragonfly": {**dragonfly.OPERATOR_POD_LABELS, **dragonfly.OPERATOR_CHART_LABELS},
     "cnpg": cnpg.OPERATOR_POD_LABELS,
@@ -192,14 +170,6 @@ def of_family(estate: Estate, family: Family) -> tuple[Installed, ...]:
     if doubt is not None:
         raise doubt.problem.with_traceback(None)
     return tuple(one for one in operators.found.values() if one.family == family)
-
-
-def family_of_image(image: str) -> Family | None:
-    """The operator whose image this is, None when it is another image."""
-    repository = image.partition("@")[0]
-    head, _, last = repository.rpartition("/")
-    name = f"{head.rpartition('/')[2]}/{last.partition(':')[0]}"
-    return _IMAGES.get(name)
 
 
 def _pods_of(deployment: KubeObject, owner: KubeObject | None = None) -> PodSet | CannotEvaluateError:

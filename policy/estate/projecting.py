@@ -11,6 +11,7 @@ from seawall.operators.cnpg.projection_identity import pooler_secret
 from seawall.operators.dragonfly import projection as dragonfly_projection
 from seawall.operators.reading import UnprojectableError
 from seawall.policy.estate.defects import DefectError
+from seawall.policy.estate.families import Family, family_of_image
 from seawall.policy.estate.kinds import CLUSTER, DEPLOYMENT, DRAGONFLY, OBJECT_STORE, POOLER
 from seawall.policy.estate.objects import UNPLACED, KubeObject, Note, Operator, Origin
 from seawall.policy.estate.suspects import images_of, suspect
@@ -22,11 +23,10 @@ RECONCILED = (DRAGONFLY, CLUSTER, POOLER)
 Made = list[KubeObject] | CannotEvaluateError
 
 _NAMES = {"dragonfly": "Dragonfly operator", "cnpg": "CloudNativePG"}
-_DEFAULTS = {
+_DEFAULTS: Mapping[Family, Operator] = {
     "dragonfly": Operator(versions.DRAGONFLY_OPERATOR, dragonfly.OPERATOR_NAMESPACE, "assumed", assumed=True),
     "cnpg": Operator(versions.CNPG_OPERATOR, cnpg.OPERATOR_NAMESPACE, "assumed", assumed=True),
 }
-_OPERATOR_IMAGES = {"dragonflydb/operator": "dragonfly", "cloudnative-pg/cloudnative-pg": "cnpg"}
 
 
 class Projecting:
@@ -43,7 +43,7 @@ class Projecting:
         self._clusters: dict[tuple[str, str], KubeObject] = {}
         self._pooler_secrets: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._seen: dict[str, Operator] = {}
-        self._doubts: Mapping[str, CannotEvaluateError] = {}
+        self._doubts: dict[str, CannotEvaluateError] = {}
         """By family: why something that may be its operator cannot be read."""
         for thing in objects:
             kind = thing.group_kind
@@ -71,14 +71,14 @@ class Projecting:
     def _look_at(self, deployment: KubeObject) -> None:
         problems: list[CannotEvaluateError] = []
         found = _operators_in(deployment, problems)
-        unplaced = deployment.unknown if deployment.namespace == UNPLACED else None
-        if unplaced is None:
-            self._seen.update(found)
-            one = suspect(deployment, problems[0]) if problems and not found else None
-            doubts = dict.fromkeys(one.families, one.problem) if one is not None else {}
-        else:
-            doubts = dict.fromkeys(found, unplaced)
-        self._doubts = {**doubts, **self._doubts}
+        if deployment.unknown is not None and deployment.namespace == UNPLACED:
+            for family in found:
+                self._doubts.setdefault(family, deployment.unknown)
+            return
+        self._seen.update(found)
+        one = suspect(deployment, problems[0]) if problems and not found else None
+        for each in one.families if one is not None else ():
+            self._doubts.setdefault(each, problems[0])
 
     def _operator_of(self, thing: KubeObject) -> Operator:
         """The operator that reconciles a resource: by its annotation, else as seen here, else the newest known.
@@ -207,12 +207,10 @@ def _operators_in(deployment: KubeObject, problems: list[CannotEvaluateError]) -
     """The operators that a Deployment runs, by the tag of their image; what cannot be read goes to `problems`."""
     found: dict[str, Operator] = {}
     for image in images_of(deployment, problems):
-        repository = image.partition("@")[0].rpartition(":")[0]
-        tag = versions.image_tag(image)
-        for suffix, family in _OPERATOR_IMAGES.items():
-            if repository.endswith(suffix) and tag:
-                known_from = f"image of {deployment.title}"
-                found[family] = Operator(tag.removeprefix("v"), deployment.namespace, known_from, image=image)
+        family, tag = family_of_image(image), versions.image_tag(image)
+        if family in _DEFAULTS and tag:
+            known_from = f"image of {deployment.title}"
+            found[family] = Operator(tag.removeprefix("v"), deployment.namespace, known_from, image=image)
     return found
 
 

@@ -7,13 +7,10 @@ help nobody, so only those count whose name or labels are those of an operator.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from seawall.policy.estate.families import Family
 from seawall.policy.estate.objects import KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
-
-Family = Literal["dragonfly", "cnpg", "barman"]
-"""The operators that are known: Dragonfly's, CloudNativePG and its barman plugin."""
 
 _CALLED: Mapping[Family, re.Pattern[str]] = {
     "dragonfly": re.compile(r"dragonfly.*(operator|controller|manager)"),

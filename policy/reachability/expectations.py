@@ -7,7 +7,8 @@ from functools import cached_property, lru_cache
 from seawall.operators import cnpg, dragonfly
 from seawall.operators.annotations import REVOKES_CONNECT, THIS_CLUSTER
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.installed import Family, of_family
+from seawall.policy.estate.families import Family
+from seawall.policy.estate.installed import of_family
 from seawall.policy.estate.intent import Intent, intent_of
 from seawall.policy.estate.kinds import (
     CILIUM_CLUSTERWIDE_POLICY,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from seawall.operators import barman, cnpg, dragonfly
-from seawall.policy.estate.installed import TITLES, Family, Installed, of_family
+from seawall.policy.estate.families import TITLES, Family
+from seawall.policy.estate.installed import Installed, of_family
 from seawall.policy.estate.intent import Intent, intent_of
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, GroupKind
 from seawall.policy.estate.model import Estate, Operator

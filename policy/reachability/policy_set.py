@@ -201,12 +201,13 @@ class Side:
             if isolates is not False:
                 ground = Ground(subject.policy, direction, Effect.ISOLATES if isolates else Effect.UNDECIDED)
                 (self.isolating if isolates else self.perhaps_isolating).append(ground)
-            for denies in (False, True):
+            for denies in (False, True) if subject.requires else ():
                 requires[denies] += [s for s in (subject.requires.get((direction, denies)),) if s and s.requirements]
         self._requires = {
-            denies: Selector(tuple(r for selector in them for r in selector.requirements))
+            denies: Selector(tuple(r for selector in them for r in selector.requirements)) if them else EVERYTHING
             for denies, them in requires.items()
         }
+        self._without_rules = not any(rule.direction is direction for it, _ in self.selecting for rule in it.rules)
 
     @property
     def isolated(self) -> bool | None:
@@ -232,6 +233,8 @@ class Side:
 
     def rules(self, party: Party, port: Port, target: Party) -> Iterator["Match"]:
         """The rules that are, or may be, about a party and a port."""
+        if self._without_rules:
+            return
         reader = self.policies.reader
         outward = self.direction is Direction.EGRESS and self.policies.platform.cilium
         names = self.policies.port_names if outward else None

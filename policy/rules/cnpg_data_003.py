@@ -30,6 +30,8 @@ def check(database: KubeObject, estate: Estate) -> Iterator[Violation]:
         field = _NAME if cluster else ("spec", "cluster", "name")
         yield Violation(f"{'.'.join(field)} is missing", "Name the cluster and the database.", field)
         return
+    if _alone(database, estate):
+        return
     wanted = revokes_connect(cluster=cluster, database=name)
     said = estate.memo(_revoking)
     jobs = said.jobs.get((database.namespace, wanted), [])
@@ -47,6 +49,15 @@ def check(database: KubeObject, estate: Estate) -> Iterator[Violation]:
     states = [_shortcoming(job) for job in jobs]
     if None not in states:
         yield next(found for found in states if found is not None)
+
+
+def _alone(database: KubeObject, estate: Estate) -> bool:
+    """Whether nobody but its owner, and superusers, signs in to the cluster: there is no role to keep out."""
+    cluster = cluster_of(database, estate)
+    if cluster is None:
+        return False
+    tenants = tenants_of(cluster, estate)
+    return not tenants.roles.keys() - tenants.superusers - {database.at("spec", "owner").text()}
 
 
 @dataclass

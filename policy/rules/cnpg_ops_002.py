@@ -37,9 +37,10 @@ def overwrites(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
             skips = thing.annotation(SKIP_EMPTY_ARCHIVE_CHECK) == ANNOTATION_WORDS[SKIP_EMPTY_ARCHIVE_CHECK]
             switch = f", and the annotation {SKIP_EMPTY_ARCHIVE_CHECK} switches off the check that would stop it"
             yield Violation(
-                f"it is restored from {source.place.text} and archives to the same: its WAL files have the names of "
-                f"the source's, which cannot be restored after that{switch if skips else ''}",
-                "Give its plugin entry another serverName; a drill has no spec.plugins at all.",
+                f"it is restored from {source.place.text} and archives to the same: two clusters write one archive, "
+                f"where their timelines meet, and neither is sure to be restored after that{switch if skips else ''}",
+                f"Give {'its own store' if archive.store.thing is thing else 'its plugin entry'} another serverName; a "
+                "drill archives nothing at all.",
                 archive.path,
             )
 

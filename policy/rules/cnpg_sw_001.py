@@ -42,13 +42,18 @@ def _not_isolated(found: Matrix) -> Violation:
     instances = case.thing.group_kind == CLUSTER
     labels = facts.instance_labels(case.thing.name) if instances else facts.pooler_labels(case.thing.name)
     asked = ", ".join(f"{key}={value}" for key, value in labels.items())
-    what = "instances" if instances else "pods"
-    who = "its operator, its instances, poolers and jobs" if instances else "declared clients"
+    what = f"{case.pods.count} {'instance' if instances else 'pod'}{'' if case.pods.count == 1 else 's'}"
+    who = (
+        f"the operator and its instances to {facts.POSTGRES_PORT} and {facts.STATUS_PORT}, its poolers and jobs, and "
+        f"clients that use no pooler, to {facts.POSTGRES_PORT}"
+        if instances
+        else f"declared clients to {listed(sorted(case.client_ports))}"
+    )
     return Violation(
-        f"every pod of the cluster may open {ports} of its {case.pods.count} {what}: no policy that selects them at "
-        "every time isolates them for ingress, and CloudNativePG makes none",
-        f"Add a policy in namespace {case.pods.namespace} that selects {asked} and admits only {who} to "
-        f"{listed(sorted(case.client_ports))} and the scraper to {case.metrics_port}.",
+        f"every pod of the cluster may open {ports} of its {what}: no policy that selects them at every time isolates "
+        "them for ingress, and CloudNativePG makes none",
+        f"Add a policy in namespace {case.pods.namespace} that selects {asked} and admits only {who}, and the "
+        f"scraper to {case.metrics_port}.",
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from seawall.operators import versions
 from seawall.operators.barman.fields import OBJECT_STORE as STORE_FIELDS
 from seawall.operators.cnpg.fields import KINDS
-from seawall.policy.estate.installed import Family, Installed, operator_by
+from seawall.policy.estate.families import Family
+from seawall.policy.estate.installed import Installed, operator_by
 from seawall.policy.estate.kinds import (
     CLUSTER,
     CLUSTER_IMAGE_CATALOG,

@@ -40,8 +40,8 @@ def _not_isolated(dragonfly: KubeObject, found: Matrix) -> Violation:
         reason = f"operator {case.operator.version} makes no NetworkPolicy and none of the namespace selects them"
     labels = ", ".join(f"{key}={value}" for key, value in facts.pod_labels(dragonfly.name).items())
     return Violation(
-        f"every pod of the cluster may open {ports} of its {case.pods.count} pods, {facts.ADMIN_PORT} without a "
-        f"password: {reason}",
+        f"every pod of the cluster may open {ports} of its {case.pods.count} "
+        f"pod{'' if case.pods.count == 1 else 's'}, {facts.ADMIN_PORT} without a password: {reason}",
         f"Add a policy in namespace {case.pods.namespace} that selects {labels} and admits only declared clients to "
         f"{facts.CLIENT_PORT}, the operator, the pods themselves and the exact scraper to {facts.ADMIN_PORT}.",
         ("spec", "networkPolicyEnabled") if off else (),

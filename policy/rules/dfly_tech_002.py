@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.dragonfly.fields import DRAGONFLY as FIELDS
-from seawall.policy.estate.installed import Family
+from seawall.policy.estate.families import Family
 from seawall.policy.estate.kinds import CRD, DEPLOYMENT, DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.releases import RELEASES

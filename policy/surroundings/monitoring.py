@@ -1,5 +1,6 @@
 """Pods whose metrics nobody reads, or reads at the wrong port."""
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -66,14 +67,24 @@ def unread(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
             raise problem
     wanted = METRICS[thing.group_kind]
     asked = ", ".join(f"{key}={value}" for key, value in wanted.selector(thing.name).items())
-    idle = [monitor.title for monitor in found.idle.get(thing.namespace, ())][:3]
+    idle = [monitor.title for monitor in found.idle.get(thing.namespace, ()) if _meant_for(monitor, thing)][:3]
     beside = f"; {', '.join(idle)} {'selects' if len(idle) == 1 else 'select'} no pods at all" if idle else ""
     yield Violation(
-        f"nothing reads the metrics of its {pods.count} pods at {wanted.port} ({wanted.name}): no PodMonitor or "
+        f"nothing reads the metrics of its {pods.count} {'pod' if pods.count == 1 else 'pods'} at {wanted.port} "
+        f"({wanted.name}): no PodMonitor or "
         f"ServiceMonitor selects them and names that port{beside}",
         f"Add a PodMonitor that selects {asked} with port {wanted.name}.",
         facts={"port": str(wanted.port), "selector": asked},
     )
+
+
+def _meant_for(monitor: KubeObject, thing: KubeObject) -> bool:
+    """Whether a monitor that finds nothing was written for a resource: what it names says so.
+
+    Others find what a chart makes, which a folder does not hold.
+    """
+    words = (monitor.name, *monitor.at("spec", "selector", "matchLabels").texts().values())
+    return any(thing.name in word for word in words) or bool(difflib.get_close_matches(thing.name, words, n=1))
 
 
 def _by_annotations(pods: PodSet) -> bool:

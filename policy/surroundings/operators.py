@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from seawall.operators import barman, cnpg, dragonfly
 from seawall.policy.drains import allowance
-from seawall.policy.estate.installed import TITLES, Family, Installed, of_family, operator_by
+from seawall.policy.estate.families import TITLES, Family
+from seawall.policy.estate.installed import Installed, of_family, operator_by
 from seawall.policy.estate.intent import intent_of
 from seawall.policy.estate.kinds import BUDGET, CERTIFICATE, CLUSTER, CRD, DRAGONFLY, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, PodSet

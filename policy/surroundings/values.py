@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seawall.operators import charts
-from seawall.policy.estate.installed import CHARTS, Family
+from seawall.policy.estate.families import Family
+from seawall.policy.estate.installed import CHARTS
 from seawall.policy.estate.kinds import CRD
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.releases import Release, release_of

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seawall.operators import charts, versions
 from seawall.operators.fields import KindFields
-from seawall.policy.estate.installed import CHARTS, TITLES, Family, Installed, of_family, operator_by
+from seawall.policy.estate.families import TITLES, Family
+from seawall.policy.estate.installed import CHARTS, Installed, of_family, operator_by
 from seawall.policy.estate.model import Estate, KubeObject, Operator
 from seawall.policy.estate.releases import release_of
 from seawall.policy.estate.sight import WHOLE_CLUSTER

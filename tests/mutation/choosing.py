@@ -63,7 +63,7 @@ class Recording:
             result = yield
         finally:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]  # the documented way to end it
+            threading.settrace(None)
         spent = time.process_time() - began
         called = [
             (str(Path(code.co_filename).relative_to(self._root)), code.co_firstlineno)
@@ -125,16 +125,9 @@ class Choice:
         file, function = mutant.place.file, mutant.place.function
         found = {test.name: test for test in self._functions.get((file, function), ())}
         if not found:  # at the top of the file, or in the body of a class: whatever uses it, here or by importing it
-            users = self._imports.users(file) if not function else ()
-            for user in (file, *users):
-                found.update(
-                    {name: test for name, test in self._files.get(user, {}).items() if user != file or _in(test, mutant)}
-                )
+            for user in (file, *(self._imports.users(file) if not function else ())):
+                found.update(self._files[user])
         return _ordered(found.values())
-
-
-def _in(test: Test, mutant: Mutant) -> bool:
-    return any(file == mutant.place.file for file, _ in test.called)
 
 
 def _ordered(tests: Iterable[Test]) -> list[Test]:

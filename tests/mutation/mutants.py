@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import parso
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names
 from left_out import LEFT_OUT, Source
+from parso.tree import Leaf, NodeOrLeaf
 
 NEED_ARGUMENTS = ("core/VariableInserter", "core/VariableReplacer")
 """Operators that change names which somebody must give; no mutants of ours."""
@@ -125,10 +125,10 @@ def _places(file: str, text: str, gone: Counter[str]) -> Iterator[Place]:
         yield Place(file, number, indented, line.strip(), function, nth, tuple(variants))
 
 
-def _may_change(node: parso.tree.NodeOrLeaf) -> bool:
+def _may_change(node: NodeOrLeaf) -> bool:
     if node.type in ("name", "string", "newline", "endmarker", "fstring_string", "fstring_start", "fstring_end"):
         return False
-    return not (node.type == "operator" and node.value in _NEVER)
+    return not (isinstance(node, Leaf) and node.type == "operator" and node.value in _NEVER)
 
 
 def sample(root: Path, pool: Pool, count: int, seed: int) -> list[Mutant]:
@@ -137,7 +137,7 @@ def sample(root: Path, pool: Pool, count: int, seed: int) -> list[Mutant]:
     for file, share in shares({file: len(places) for file, places in pool.places.items()}, count).items():
         text = (root / file).read_text()
         ranked = sorted(pool.places[file], key=lambda place: place.rank(seed))
-        made = (mutant for place in ranked if (mutant := _mutant(place, text, seed)) is not None)
+        made = (mutant for place in ranked if (mutant := next(variants(place, text, seed), None)) is not None)
         drawn += [mutant for mutant, _ in zip(made, range(share), strict=False)]
     return drawn
 
@@ -154,15 +154,14 @@ def shares(sizes: Mapping[str, int], count: int) -> dict[str, int]:
     return given
 
 
-def _mutant(place: Place, text: str, seed: int) -> Mutant | None:
-    """One of a place's mutants; None when all of them are no Python, or the same program."""
+def variants(place: Place, text: str, seed: int) -> Iterator[Mutant]:
+    """A place's mutants, in the order of a seed; less those that are no Python, or the same program."""
     before = _tree(text)
     for name, occurrence in sorted(place.variants, key=lambda variant: _digest(seed, place, variant)):
         changed = mutate_code(text, _operators()[name], occurrence)
         after = _tree(changed) if changed is not None else None
         if changed is not None and after is not None and after != before:
-            return Mutant(place, name.partition("/")[2], changed, _changed_line(text, changed, place.number))
-    return None
+            yield Mutant(place, name.partition("/")[2], changed, _changed_line(text, changed, place.number))
 
 
 def _digest(seed: int, place: Place, variant: tuple[str, int]) -> str:

@@ -47,7 +47,7 @@ class End(StrEnum):
     OUT_OF_TIME = "stopped by the limit of time"
     CRASHED = "ended its process"
     SURVIVED = "survived"
-    NOT_CALLED = "survived: no test calls it"
+    NOT_CALLED = "survived: no test uses its file"
 
 
 SURVIVORS = (End.SURVIVED, End.NOT_CALLED)
@@ -128,13 +128,14 @@ def _fork(job: Job, work: Callable[[Job], object], limit: float) -> tuple[int, i
         return pid, ours
     code = 1
     try:
-        os.setpgid(0, 0)  # ^C is for the parent, which ends us
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.nice(NICE)
         resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 2))
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
+        sys.stdout = sys.stderr = os.fdopen(null, "w")
         said = json.dumps(work(job)).encode()
         while said:
             said = said[os.write(theirs, said) :]
@@ -143,21 +144,28 @@ def _fork(job: Job, work: Callable[[Job], object], limit: float) -> tuple[int, i
         os._exit(code)
 
 
-class Tests:
+class Suite:
     """The tests of a repository, run in this process; meant for children."""
 
-    def __init__(self, root: Path, package: Path, imports: Imports, scratch: Path) -> None:
-        """`package`: where the modules that may be changed are imported from."""
+    def __init__(self, root: Path, package: Path, imports: Imports, scratch: Path, recorded: Path) -> None:
+        """`package`: where the modules that may be changed are imported from; `recorded`: for what tests call."""
         self._root = root
         self._package = package
         self._imports = imports
         self._scratch = scratch
+        self._recorded = recorded
+
+    def recording(self, file: str) -> Path:
+        """Where it is written what the tests of a file call."""
+        return self._recorded / f"{file.replace('/', '-')}.jsonl"
 
     def record(self, file: str) -> str:
         """Runs a file of tests and writes down what they call; the path of what was written."""
-        out = self._scratch / f"{file.replace('/', '-')}.jsonl"
-        out.touch()
-        self._pytest([file], Recording(self._package, self._root, out))
+        out = self.recording(file)
+        part = out.with_suffix(f".{os.getpid()}")
+        part.touch()
+        self._pytest([file], Recording(self._package, self._root, part))
+        part.rename(out)
         return str(out)
 
     def judge(self, mutant: Mutant, chosen: Sequence[Test]) -> tuple[str, str]:
@@ -257,9 +265,13 @@ def verdict(ended: Ended[tuple[Mutant, list[Test]]]) -> Verdict:
 
 
 def verdicts(
-    tests: Tests, chosen: Callable[[Mutant], list[Test]], mutants: Sequence[Mutant], workers: int
+    tests: Suite,
+    chosen: Callable[[Mutant], list[Test]],
+    mutants: Sequence[Mutant],
+    workers: int,
+    least: float = LEAST_SECONDS,
 ) -> Iterator[Verdict]:
-    """Every mutant's verdict, as they come."""
+    """Every mutant's verdict, as they come; each may use `least` seconds of the processor."""
     jobs = [(mutant, chosen(mutant)) for mutant in mutants]
     yield from (Verdict(mutant, End.NOT_CALLED) for mutant, found in jobs if not found)
     yield from (
@@ -267,7 +279,7 @@ def verdicts(
         for ended in forked(
             [job for job in jobs if job[1]],
             lambda job: tests.judge(*job),
-            lambda job: LEAST_SECONDS + TIMES * sum(test.seconds for test in job[1]),
+            lambda job: least + TIMES * sum(test.seconds for test in job[1]),
             workers,
         )
     )

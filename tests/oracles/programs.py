@@ -16,6 +16,7 @@ from rich.console import Console
 
 from seawall import paths
 from seawall.errors import EnvironmentFailure
+from seawall.tools.failures import without_addresses
 from seawall.tools.toolchain import ensure
 
 _HERE = Path(__file__).resolve().parent
@@ -96,6 +97,6 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise EnvironmentFailure(
-            f"network-config-analyzer could not be installed: {done.stderr.strip()[-500:]}; "
+            f"network-config-analyzer could not be installed: {without_addresses(done.stderr).strip()[-500:]}; "
             "connect this machine, or use the cache of one that has it (SEAWALL_CACHE)"
         )

@@ -9,7 +9,7 @@ import pytest
 from cases import Case, Pod, Port
 from comparing import Oracle, Tally
 from defects import DEFECTS, REFUSALS, SPELLINGS, Defect, Refusal, Spelling
-from page import PAGE
+from oracle_page import PAGE
 from programs import Program
 from rich.console import Console
 

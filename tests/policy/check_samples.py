@@ -42,7 +42,7 @@ def several(folder: Path, **asked: Any) -> Result:
     (folder / "objects").mkdir(parents=True)
     for name, text in objects.items():
         (folder / "objects" / f"{name}.yaml").write_text(text)
-    (folder / "objects" / "broken.yaml").write_text("a: [1,\n")
+    (folder / "objects" / "broken.yaml").write_text("apiVersion: [1,\n")
     (folder / "waivers.yaml").write_text(WAIVERS)
     return judge_source(
         str(folder / "objects"), Asked(**{"waivers": folder / "waivers.yaml", "rules": (RULE,), **asked}), day=DAY

@@ -44,12 +44,18 @@ def struct(manifest: Mapping[str, Any]) -> struct_pb2.Struct:
     return message
 
 
-def resource(manifest: Mapping[str, Any], awaits: Iterable[str] = ()) -> proto.AnalyzerResource:
-    """A Kubernetes object by its manifest, anything else by `type`, `name` and `properties`."""
+def resource(
+    manifest: Mapping[str, Any], awaits: Iterable[str] = (), *, like: Mapping[str, Any] | None = None
+) -> proto.AnalyzerResource:
+    """A Kubernetes object by its manifest, anything else by `type`, `name` and `properties`.
+
+    `like` says what it is called where the manifest itself does not.
+    """
+    called = manifest if like is None else like
     return proto.AnalyzerResource(
-        type=token(manifest),
-        urn=urn(manifest),
-        name=name(manifest),
+        type=token(called),
+        urn=urn(called),
+        name=name(called),
         properties=struct(manifest if "apiVersion" in manifest else manifest["properties"]),
         propertyDependencies={
             key: proto.AnalyzerPropertyDependencies(urns=["urn:pulumi:dev::test::aws:x::x"]) for key in awaits

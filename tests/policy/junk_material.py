@@ -35,16 +35,18 @@ def groups() -> tuple[tuple[Document, ...], ...]:
 
 
 def nodes(value: Any) -> Iterator[Node]:
-    """Every place in a value that can be spoilt, the shallow ones first."""
-    level = [value]
+    """Every place in a value that can be spoilt, the shallow ones first; what is shared, or a cycle, once."""
+    level, known = [value], {id(value)}
     while level:
         deeper: list[Any] = []
         for holder in level:
             keys: Any = list(holder) if isinstance(holder, dict) else range(len(holder))
             for key in keys:
                 yield holder, key
-                if isinstance(holder[key], dict | list) and holder[key]:
-                    deeper.append(holder[key])
+                inner = holder[key]
+                if isinstance(inner, dict | list) and id(inner) not in known:
+                    known.add(id(inner))
+                    deeper.append(inner)
         level = deeper
 
 

@@ -1,6 +1,6 @@
 """Puts much junk through every door, and writes docs/junk.md.
 
-`python junk_page.py [EXAMPLES [SEED]]`, examples in all; ends with 1, and the smallest junk that escapes, when one does.
+`python junk_page.py [EXAMPLES [SEED]]`, examples in all; ends with 1, and the junk that escapes, when some does.
 """
 
 import sys

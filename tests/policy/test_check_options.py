@@ -299,7 +299,7 @@ def test_rules_lists_all() -> None:
 
 def test_explain_shows_page_and_examples() -> None:
     shown = command("explain", "cnpg-data-001")
-    assert "the backup schedule means what it says" in shown
+    assert "backup schedule means what it says" in shown
     assert "What goes wrong" in shown
     assert "An example that fails:" in shown
     assert "One that passes:" in shown

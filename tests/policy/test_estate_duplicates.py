@@ -180,3 +180,10 @@ def test_the_same_name_in_many_folders_costs_no_more_than_its_share() -> None:
     assert len(estate.variants) == 29
     assert estate.unjudged == ()
     assert len(estate.of(DRAGONFLY)) == 1
+
+
+def test_many_duplicates_are_counted() -> None:
+    made = build(thing("v1", "ConfigMap", f"a{place % 25}", None) for place in range(50))
+    told = [note.text for note in made.notes if "declar" in note.text]
+    assert len(told) == 21
+    assert told[-1] == "5 more declarations of objects that are declared several times"

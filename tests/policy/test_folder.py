@@ -79,12 +79,22 @@ def test_files_of_other_tools_are_counted_and_left_out(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
-    write(tmp_path, a_yaml="a: 1\nb: ]\n", b_yaml=BACKUP)
+    write(tmp_path, a_yaml="apiVersion: 1\nb: ]\n", b_yaml=BACKUP)
     reading = read_folder(tmp_path)
     (problem,) = reading.unreadable
     assert problem.place == f"{tmp_path}/a.yaml:2"
     assert problem.why.startswith("not valid YAML: ")
     assert len(reading.objects) == 1
+
+
+def test_a_broken_file_of_another_tool_is_left_out_of_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml="tasks: {{ all }}\n- x: ]", b_yaml=BACKUP)
+    reading = read_folder(tmp_path)
+    assert (reading.unreadable, reading.not_kubernetes, len(reading.objects)) == ([], 1, 1)
+    assert read_file(tmp_path / "a.yaml").unreadable, "what is asked for by name is read or refused"
+    write(tmp_path, c_yaml="")
+    (tmp_path / "c.yaml").write_bytes(f"{BACKUP}: ]".encode("utf-16"))
+    assert len(read_folder(tmp_path).unreadable) == 1
 
 
 def test_what_comes_before_the_mistake_is_judged(tmp_path: Path) -> None:

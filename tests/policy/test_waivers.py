@@ -232,7 +232,7 @@ def test_unneeded_is_not_said_of_what_was_not_judged(tmp_path: Path) -> None:
     folder = tmp_path / "objects"
     bucket = waiver(resource={"kind": "aws:s3/bucket:Bucket", "name": "backups"})
     assert not complaints(check(tmp_path, [bucket], folder)), "a folder shows no buckets"
-    (folder / "broken.yaml").write_text("a: [")
+    (folder / "broken.yaml").write_text("apiVersion: [")
     assert not complaints(check(tmp_path, entries, folder)), "the resource may be in what could not be read"
 
 

@@ -1,6 +1,6 @@
 """Runs every oracle over many generated policy sets, and writes docs/oracles.md.
 
-`python page.py [SETS [SEED]]`; ends with 1, and the smallest case that differs, when one does.
+`python oracle_page.py [SETS [SEED]]`; ends with 1, and the smallest case that differs, when one does.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Mutation testing of the pack's own code; writes docs/mutation.md.
 
-`python page.py [--count 500] [--seed 1] [--only PART-OF-A-PATH …] [--again RESULTS] [--results FILE]`. Ends with 1 when
-a tenth or more of the sample survives, or a survivor has no explanation. With `--only` or `--again` no page is written.
+`python mutation_page.py --help` lists the options. Ends with 1 when a tenth or more of the sample survives, or a
+survivor has no explanation. With `--only`, `--again` or `--no-page` no page is written.
 """
 
 import argparse
@@ -9,12 +9,12 @@ import importlib
 import json
 import os
 import platform
-import shlex
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,7 +28,7 @@ import survivors
 from choosing import Choice, Test, read
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from running import SURVIVORS, End, Tests, Verdict, forked, verdicts
+from running import SURVIVORS, End, Suite, Verdict, forked, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "mutation.md"
@@ -66,8 +66,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="of the sample")
     parser.add_argument("--only", nargs="*", default=[], help="parts of paths; no page is written")
     parser.add_argument("--again", type=Path, help="only what survived in these results; no page is written")
-    parser.add_argument("--results", type=Path, help="where to write each mutant's end, as JSON")
+    parser.add_argument("--results", type=Path, help="where to add each mutant's end, a line of JSON")
+    parser.add_argument("--recorded", type=Path, help="folder for what the tests call; used again in the next run")
+    parser.add_argument("--no-page", action="store_true", help="write no page")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended as well
     console = Console(stderr=True)
     began = time.monotonic()
     os.chdir(ROOT)
@@ -77,13 +80,16 @@ def main(arguments: Sequence[str]) -> int:
     pool = mutants.pool(ROOT, files)
     drawn = mutants.sample(ROOT, pool, asked.count, asked.seed)
     if asked.again:
-        lived = {tuple(each["key"]) for each in json.loads(asked.again.read_text()) if each["end"] in SURVIVORS}
+        ends = [json.loads(line) for line in asked.again.read_text().splitlines()]
+        lived = {tuple(each["key"]) for each in ends if each["end"] in SURVIVORS}
         drawn = [mutant for mutant in drawn if mutant.key in lived]
     console.print(f"seed {asked.seed}: {len(drawn)} of {pool.size} mutants at {places(pool)} places")
     who = imports.Imports(ours(), ROOT)
     warm_up()
     with tempfile.TemporaryDirectory(prefix="seawall-mutation-") as scratch:
-        tests = Tests(ROOT, ROOT / "seawall", who, Path(scratch))
+        if asked.recorded:
+            asked.recorded.mkdir(parents=True, exist_ok=True)
+        tests = Suite(ROOT, ROOT / "seawall", who, Path(scratch), asked.recorded or Path(scratch))
         known = record(tests, console)
         choice = Choice(ROOT, known, who)
         found = []
@@ -92,12 +98,13 @@ def main(arguments: Sequence[str]) -> int:
             for verdict in verdicts(tests, choice.of, drawn, WORKERS):
                 found.append(verdict)
                 progress.advance(task)
+                if asked.results:
+                    with asked.results.open("a") as out:
+                        out.write(json.dumps(as_data(verdict)) + "\n")
     run = Run(asked.seed, pool, found, known, (time.monotonic() - began) / 60)
-    if asked.results:
-        asked.results.write_text(json.dumps([as_data(verdict) for verdict in found], indent=1))
     explained = survivors.load()
     unexplained = [verdict for verdict in run.lived if verdict.mutant.key not in explained]
-    if not asked.only and not asked.again:
+    if not (asked.only or asked.again or asked.no_page):
         PAGE.write_text(page(run, explained))
     for verdict in unexplained:
         console.print(f"not explained: {shown(verdict)}", markup=False, highlight=False, soft_wrap=True)
@@ -125,10 +132,13 @@ def warm_up() -> None:
         stacks.registered(stack)
 
 
-def record(tests: Tests, console: Console) -> list[Test]:
+def record(tests: Suite, console: Console) -> list[Test]:
     """All tests once, without a mutant: what each calls, and what it takes. Those that fail are not used."""
     found: list[Test] = []
-    files = test_files()
+    for file in test_files():
+        if tests.recording(file).exists():
+            found += read(tests.recording(file), _link)
+    files = [file for file in test_files() if not tests.recording(file).exists()]
     with Progress(*COLUMNS, console=console) as progress:
         task = progress.add_task("files of tests", total=len(files))
         for ended in forked(files, tests.record, lambda _: RECORDING_SECONDS, WORKERS):
@@ -136,11 +146,15 @@ def record(tests: Tests, console: Console) -> list[Test]:
             if ended.said is None:
                 console.print(f"{ended.job}: ended with signal {ended.signal}; not used")
             else:
-                found += read(Path(ended.said), lambda file: file.removeprefix("seawall/"))
+                found += read(Path(ended.said), _link)
     for test in found:
         if not test.passed:
             console.print(f"fails or is skipped without a mutant; not used: {test.name}", markup=False)
     return found
+
+
+def _link(file: str) -> str:
+    return file.removeprefix("seawall/")  # the package's folders are links to the rooms
 
 
 def test_files() -> list[str]:
@@ -176,7 +190,7 @@ def shown(verdict: Verdict) -> str:
     return f"{place.file}:{place.number} {place.function} [{mutant.operator}] {place.line} → {becomes}"
 
 
-def page(run: Run, explained: survivors.Mapping[survivors.Key, survivors.Survivor]) -> str:
+def page(run: Run, explained: Mapping[survivors.Key, survivors.Survivor]) -> str:
     """The page as Markdown."""
     count = len(run.verdicts)
     ends = Counter(verdict.end for verdict in run.verdicts)
@@ -207,7 +221,7 @@ def page(run: Run, explained: survivors.Mapping[survivors.Key, survivors.Survivo
         entry = explained.get(mutant.key)
         lines += [
             f"- `{place.file}`, {f'`{place.function}`' if place.function else 'top of the file'}, {mutant.operator}"
-            f"{'; no test calls it' if verdict.end is End.NOT_CALLED else ''}",
+            f"{'; no test uses the file' if verdict.end is End.NOT_CALLED else ''}",
             f"  - {_code(place.line)}",
             f"  - {_code(mutant.becomes) if mutant.becomes else 'the line is gone'}",
             f"  - {entry.reason.strip() if entry else '**not explained**'}",
@@ -242,4 +256,4 @@ fails. Written by `make test-mutation`; survivors are explained in `tests/mutati
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or shlex.split(os.environ.get("ARGS", ""))))
+    sys.exit(main(sys.argv[1:]))
