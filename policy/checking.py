@@ -104,7 +104,7 @@ def choose(ids: Sequence[str]) -> tuple[Rule, ...]:
 def check(opened: Opened, asked: Asked, prepared: Prepared, *, day: date) -> Result:
     """The result of judging what came through a door. `seconds` is left at 0."""
     estate = opened.estate
-    findings: Sequence[Finding] = judge(estate, prepared.rules, preview=opened.may_wait)
+    findings: Sequence[Finding] = judge(estate, prepared.rules, preview=opened.may_wait, two_cores=True)
     ids = [rule.id for rule in prepared.rules]
     findings = waivers.apply(
         prepared.waivers,

@@ -186,12 +186,13 @@ class Finding:
         return hashlib.sha256("\n".join((*self.likeness, str(self.ordinal))).encode()).hexdigest()[:16]
 
 
-_PASSING = re.compile(
-    r"\([^()]*\)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\S*[0-9]\S*"
-)
-"""What a message may say otherwise tomorrow: asides, days, months, and all that holds a digit."""
+_ASIDE = re.compile(r"\([^()]*\)")
+_DAY_OR_MONTH = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
+_DIGIT = re.compile("[0-9]")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 def _lasting(message: str) -> str:
-    """The words of a message that stay when its numbers change."""
-    return " ".join(re.findall(r"[^\W\d_]+", _PASSING.sub(" ", message)))
+    """The words of a message that stay when its numbers change: no asides, days, months, and nothing with a digit."""
+    kept = (part for part in _ASIDE.sub(" ", message).split() if not _DIGIT.search(part))
+    return " ".join(_WORD.findall(_DAY_OR_MONTH.sub(" ", " ".join(kept))))

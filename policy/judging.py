@@ -4,29 +4,48 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from seawall.policy.carrying import Carrier
 from seawall.policy.estate.defects import DefectError
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError, WrongTypeError
 from seawall.policy.findings import Finding, Outcome, Rule, Violation
 from seawall.policy.rules import load
+from seawall.policy.second_core import spread
 from seawall.policy.secrecy import secret_texts, without_secrets
 
+LARGE = 500
+"""Objects. Fewer are judged before a second process has begun."""
 
-def judge(estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool = False) -> list[Finding]:
+LONGEST = 4000
+"""Characters of a message. None of ours is half as long, but for what it quotes."""
+
+
+def judge(
+    estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool = False, two_cores: bool = False
+) -> list[Finding]:
     """Every finding of these rules (all, when none are given) over an estate, the worst first.
 
     In a preview, a verdict that waits for another resource of the same stack is deferred; anywhere else an unknown
-    value is a rule that could not be evaluated.
+    value is a rule that could not be evaluated. With `two_cores` a copy of this process takes some of the rules, where
+    the estate is large.
     """
     chosen = load() if rules is None else rules
     estates = (estate, *estate.variants)
+    tasks = [(rule, each) for each in estates for rule in chosen]
+
+    def judged(number: int) -> list[Finding]:
+        rule, each = tasks[number]
+        subjects = (subject for kind in rule.kinds for subject in each.every(kind))
+        return [finding for subject in subjects for finding in _judge_one(rule, subject, each, preview)]
+
+    if two_cores and len(estate.declared) >= LARGE:
+        carrier = Carrier(estates, chosen)
+        lists = spread(len(tasks), judged, pack=carrier.pack, unpack=carrier.unpack)
+    else:
+        lists = [judged(number) for number in range(len(tasks))]
     found: dict[object, Finding] = {}
-    for each in estates:
-        for rule in chosen:
-            for kind in rule.kinds:
-                for subject in each.every(kind):
-                    for finding in _judge_one(rule, subject, each, preview):
-                        found.setdefault(_identity(finding), finding)  # what does not differ is found in every variant
+    for finding in (finding for several in lists for finding in several):
+        found.setdefault(_identity(finding), finding)  # what does not differ is found in every variant
     findings = [*found.values(), *_not_judged(estate, chosen)]
     declared = dict.fromkeys(thing for each in estates for thing in each.declared)
     return in_order(without_secrets(findings, secret_texts([*declared, *estate.others])))
@@ -99,8 +118,8 @@ def _contained(
                     rule,
                     Outcome.VIOLATED,
                     subject,
-                    violation.message,
-                    violation.mend,
+                    _short(violation.message),
+                    _short(violation.mend),
                     violation.path,
                     violation.about,
                     violation.facts,
@@ -113,6 +132,11 @@ def _contained(
     except Exception as bug:  # whatever a rule runs into, it must neither pass nor end the analysis
         found.append(_undecided(rule, subject, DefectError("the rule", bug), preview))
     return found
+
+
+def _short(text: str) -> str:
+    """A text that a person can read, however long what it quotes is."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def _undecided(rule: Rule, subject: KubeObject, problem: CannotEvaluateError, preview: bool) -> Finding:

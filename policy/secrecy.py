@@ -43,6 +43,7 @@ def secret_texts(objects: Sequence[KubeObject]) -> tuple[str, ...]:
         # versions are told without their v, flags without what the environment has before them
         found |= {*parts, *(part[1:] for part in parts if part.startswith("v"))}
         found |= {part.removeprefix(ENVIRONMENT_PREFIX) for part in parts if part.startswith(ENVIRONMENT_PREFIX)}
+        found |= {text.lower() for text in found}  # some words are told in small letters, whatever was written
         names = {name for thing in objects for name in (thing.name, thing.namespace, thing.kind)}
         found -= names
         found -= {word for name in names for word in _NO_LETTER.split(name)}

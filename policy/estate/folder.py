@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 
+from seawall.policy.estate import ahead
+from seawall.policy.estate.ahead import Documents
 from seawall.policy.estate.building import kube_object
 from seawall.policy.estate.kustomizations import NAMES, placed
 from seawall.policy.estate.objects import KubeObject, Note, Origin
@@ -28,9 +30,6 @@ MAX_BYTES = 32 * 1024 * 1024
 """A larger file is not read. All manifests of a large platform are a few MiB."""
 MAX_NODES = 2_000_000
 """A document with more values, aliases written out, is taken for an attack and not read."""
-_LINE = re.compile(rb"^[ -]*[\w./-]+:[^\n#]*\$\{[^\n]*", re.MULTILINE)
-_DEFAULTED = re.compile(rb"\$\{[A-Za-z_]\w*:?[=-]([^${}\n]*)\}")
-"""A value of Flux's substitution that is the default where nobody gives another, as in `replicas: ${REPLICAS:=3}`."""
 _MAY_BE_AN_OBJECT = re.compile(rb"apiVersion|\0")
 """Text in which a Kubernetes object may be; a text in UTF-16 may hold anything."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
@@ -74,11 +73,13 @@ class Reading:
 def read_folder(root: Path) -> Reading:
     """Every YAML and JSON file under a folder, in the order of their paths; hidden folders and links are left out."""
     reading = Reading(of_folder=True)
-    for path in _files(root, reading):
-        _read_file(path, _shown(path), reading)
+    paths = list(_files(root, reading))
+    known = dict(ahead.parsed(paths))
+    for path in paths:
+        _read_file(path, _shown(path), reading, known.pop(path, None))
     found = placed(reading.objects, reading.kustomizations, _shown(root))
     reading.objects, reading.notes = found.objects, found.notes
-    reading.not_kubernetes += found.patches
+    reading.not_kubernetes += found.left_out
     return reading
 
 
@@ -117,7 +118,7 @@ def _files(root: Path, reading: Reading) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _read_file(path: Path, name: str, reading: Reading) -> None:
+def _read_file(path: Path, name: str, reading: Reading, known: Documents | None = None) -> None:
     try:
         if not path.is_file():
             reading.unreadable.append(Unreadable(name, None, "not a regular file"))
@@ -131,17 +132,20 @@ def _read_file(path: Path, name: str, reading: Reading) -> None:
     except OSError as problem:
         reading.unreadable.append(Unreadable(name, None, problem.strerror or type(problem).__name__))
         return
-    _read_documents(content, name, reading)
+    _read_documents(content, name, reading, known)
 
 
-def _read_documents(content: bytes, name: str, reading: Reading) -> None:
+def _read_documents(content: bytes, name: str, reading: Reading, known: Documents | None = None) -> None:
+    """The documents of a text into a reading; `known` are those that were parsed ahead."""
     reading.files += 1
-    if b"${" in content:
-        content = _LINE.sub(lambda line: _DEFAULTED.sub(rb"\1", line[0]), content)
-    # in UTF-16 every second byte is 0 and the pattern finds nothing
-    aliases = (b"*" in content and re.search(rb"[\s\[{,:]\*\S", content) is not None) or b"\0" in content
+    content = ahead.with_defaults(content)
+    aliases = ahead.may_have_aliases(content)
     rendered = PLACEHOLDER.encode() in content
     index = 0
+    if known is not None:
+        for index, (value, line) in enumerate(known):
+            _add(value, None, line, _Document(name, content, index, rendered), (), reading)
+        return
     try:
         for loader, node in documents(content):
             if aliases and _too_large(node):
@@ -149,7 +153,7 @@ def _read_documents(content: bytes, name: str, reading: Reading) -> None:
                 reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
                 return
             value = loader.construct_document(node) if aliases else loader.value(node)
-            _add(value, node, _Document(name, content, index, rendered), (), reading)
+            _add(value, node, node.start_mark.line, _Document(name, content, index, rendered), (), reading)
             index += 1
     except yaml.YAMLError as problem:
         value = _json(content) if index == 0 else None
@@ -158,7 +162,7 @@ def _read_documents(content: bytes, name: str, reading: Reading) -> None:
         elif value is None:
             reading.unreadable.append(_syntax(problem, content, name))
         else:
-            _add(value, None, _Document(name, content, 0, rendered), (), reading)
+            _add(value, None, None, _Document(name, content, 0, rendered), (), reading)
     except RecursionError:
         reading.unreadable.append(Unreadable(name, None, "nested too deeply"))
     except (ValueError, OverflowError, TypeError) as problem:  # a value that YAML allows and Python cannot hold
@@ -189,8 +193,18 @@ class _Document(NamedTuple):
     """Whether the file has values that are known only after an update (`seawall render` wrote it)."""
 
 
-def _add(value: Any, node: Any, document: _Document, inside: tuple[str | int, ...], reading: Reading) -> None:
-    """The objects of one document; a `List` holds more. `inside` leads from the document to the value."""
+def _add(
+    value: Any,
+    node: Any,
+    line: int | None,
+    document: _Document,
+    inside: tuple[str | int, ...],
+    reading: Reading,
+) -> None:
+    """The objects of one document; a `List` holds more. `inside` leads from the document to the value.
+
+    `node` is only asked for the items of a list; `line` is counted from 0.
+    """
     if value is None:
         return
     if not isinstance(value, Mapping):
@@ -204,13 +218,16 @@ def _add(value: Any, node: Any, document: _Document, inside: tuple[str | int, ..
     ):
         nodes = _child(node, "items")
         for place, item in enumerate(items):
-            _add(item, _child(nodes, place), document, (*inside, "items", place), reading)
+            child = _child(nodes, place)
+            start = child.start_mark.line if child is not None else None
+            _add(item, child, start, document, (*inside, "items", place), reading)
         return
-    line = node.start_mark.line + 1 if node is not None else None
     awaits: frozenset[str] = frozenset()
     if document.rendered:
         value, awaits = _awaited(value)
-    thing = kube_object(value, Origin(file=document.file, line=line, locate=_locator(document, inside), awaits=awaits))
+    first = None if line is None else line + 1
+    origin = Origin(file=document.file, line=first, locate=_locator(document, inside), awaits=awaits)
+    thing = kube_object(value, origin)
     if thing is None:
         reading.not_kubernetes += 1
         if is_state(value):

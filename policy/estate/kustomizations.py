@@ -33,8 +33,8 @@ class Placed:
     """What kustomizations make of objects that were read."""
 
     objects: list[KubeObject]
-    patches: int = 0
-    """Documents that were left out: they are parts of objects."""
+    left_out: int = 0
+    """Documents that were left out: parts of objects, and what is in no kustomization."""
     notes: list[Note] = field(default_factory=list)
 
 
@@ -65,11 +65,17 @@ def _target(thing: KubeObject) -> str | None:
 
 
 def _settle(things: list[KubeObject], tree: "_Tree") -> Placed:
-    made, several, nowhere = Placed([]), [], []
+    made, several, nowhere, patches = Placed([]), [], [], 0
+    unnamed: dict[str, KubeObject] = {}
     for thing in things:
         file = os.path.normpath(thing.origin.file or "")
         if file in tree.patches:
-            made.patches += 1
+            made.left_out += 1
+            patches += 1
+            continue
+        if tree.leaves_out(file):
+            made.left_out += 1
+            unnamed.setdefault(file, thing)
             continue
         given = tree.namespaces.get(file, set()) - {None}
         if thing.namespace and thing.group not in (_KUSTOMIZE, _FLUX):
@@ -87,9 +93,13 @@ def _settle(things: list[KubeObject], tree: "_Tree") -> Placed:
                 "which are not applied; check what `kustomize build` or `flux build` writes"
             )
         )
-    if made.patches:
-        several_patches = "1 patch" if made.patches == 1 else f"{made.patches} patches"
+    if patches:
+        several_patches = "1 patch" if patches == 1 else f"{patches} patches"
         made.notes.append(Note(f"{several_patches} of kustomizations: parts of objects, and left out"))
+    if unnamed:
+        names = ", ".join(list(unnamed)[:_NAMED])
+        more = f" and {len(unnamed) - _NAMED} more" if len(unnamed) > _NAMED else ""
+        made.notes.append(Note(f"what the kustomization of their folder does not name, left out: {names}{more}"))
     for found, why in (
         (several, "which several kustomizations put into different namespaces"),
         (nowhere, "which name no namespace, and no kustomization here gives them one"),
@@ -118,12 +128,15 @@ class _Tree:
         """Folders that another kustomization names: they are no way in."""
         self.patches: set[str] = set()
         self.changed: set[str] = set()
+        self._named: set[str] = set()
         for folder, content in kustomizations.items():
             self._note(folder, content)
         self._entered: set[tuple[str, str | None]] = set()
 
     def _note(self, folder: str, content: Mapping[str, Any]) -> None:
-        self.reached |= {path for path in _paths(folder, content) if path in self._kustomizations}
+        named = set(_paths(folder, content))
+        self._named |= named
+        self.reached |= named & self._kustomizations.keys()
         if any(content.get(name) for name in _CHANGES):
             self.changed.add(folder)
         patches = [_text(entry) for entry in _list(content.get("patchesStrategicMerge"))]
@@ -181,6 +194,14 @@ class _Tree:
         given = self.namespaces.get(os.path.normpath(thing.origin.file or ""), set()) - {None}
         return next(iter(given)) if len(given) == 1 else None
 
+    def leaves_out(self, file: str) -> bool:
+        """Whether a file is beside a kustomization that lists others, as one that is commented out."""
+        content = self._kustomizations.get(_folder(file))
+        if content is None or not _list(content.get("resources")) or file in self._named:
+            return False
+        name = file.rpartition("/")[2]
+        return name not in NAMES and not any(name in text for text in _texts(content))
+
     def knows(self, folder: str) -> bool:
         """Whether there is such a folder."""
         return folder in self._kustomizations or next(self._below(folder), None) is not None
@@ -233,6 +254,19 @@ def _names_one(thing: KubeObject) -> bool:
 def _listed(things: Sequence[KubeObject]) -> str:
     named = ", ".join(f"{thing.kind} {thing.name}" for thing in things[:_NAMED])
     return f"{named} and {len(things) - _NAMED} more" if len(things) > _NAMED else named
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text of a kustomization; it was read within the door's limits."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ RECONCILED = (DRAGONFLY, CLUSTER, POOLER)
 
 Made = list[KubeObject] | CannotEvaluateError
 
-_NAMES = {"dragonfly": "Dragonfly operator", "cnpg": "CloudNativePG"}
+_NAMES: Mapping[Family, str] = {"dragonfly": "Dragonfly operator", "cnpg": "CloudNativePG"}
 _DEFAULTS: Mapping[Family, Operator] = {
     "dragonfly": Operator(versions.DRAGONFLY_OPERATOR, dragonfly.OPERATOR_NAMESPACE, "assumed", assumed=True),
     "cnpg": Operator(versions.CNPG_OPERATOR, cnpg.OPERATOR_NAMESPACE, "assumed", assumed=True),
@@ -42,8 +42,8 @@ class Projecting:
         self._stores: dict[str, dict[str, KubeObject]] = defaultdict(dict)
         self._clusters: dict[tuple[str, str], KubeObject] = {}
         self._pooler_secrets: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-        self._seen: dict[str, Operator] = {}
-        self._doubts: dict[str, CannotEvaluateError] = {}
+        self._seen: dict[Family, Operator] = {}
+        self._doubts: dict[Family, CannotEvaluateError] = {}
         """By family: why something that may be its operator cannot be read."""
         for thing in objects:
             kind = thing.group_kind
@@ -165,11 +165,11 @@ class Projecting:
         )
 
 
-def _family(thing: KubeObject) -> str:
+def _family(thing: KubeObject) -> Family:
     return "dragonfly" if thing.group_kind == DRAGONFLY else "cnpg"
 
 
-def _remarks(family: str, operator: Operator) -> Iterator[str]:
+def _remarks(family: Family, operator: Operator) -> Iterator[str]:
     if operator.assumed:
         name = _NAMES[family].removesuffix(" operator")
         yield f"no version of the operator was seen; assumed {name} {operator.version}"
@@ -203,12 +203,12 @@ def annotation_mapping(thing: KubeObject, key: str) -> View | None:
     return View(value, path)
 
 
-def _operators_in(deployment: KubeObject, problems: list[CannotEvaluateError]) -> dict[str, Operator]:
+def _operators_in(deployment: KubeObject, problems: list[CannotEvaluateError]) -> dict[Family, Operator]:
     """The operators that a Deployment runs, by the tag of their image; what cannot be read goes to `problems`."""
-    found: dict[str, Operator] = {}
+    found: dict[Family, Operator] = {}
     for image in images_of(deployment, problems):
         family, tag = family_of_image(image), versions.image_tag(image)
-        if family in _DEFAULTS and tag:
+        if family is not None and family in _DEFAULTS and tag:
             known_from = f"image of {deployment.title}"
             found[family] = Operator(tag.removeprefix("v"), deployment.namespace, known_from, image=image)
     return found

@@ -27,7 +27,8 @@ def check(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 def _ends(version: str, path: tuple[str, ...], what: str) -> Violation:
     return Violation(
-        f"{'.'.join(path)} is deprecated in operator {version} and gone in 1.31: {what} with that upgrade",
+        f"{'.'.join(path).replace('.[', '[')} is deprecated in operator {version} and gone in 1.31: {what} with that "
+        "upgrade",
         "Move to the barman plugin: an ObjectStore with the same destinationPath, spec.plugins with the same "
         "serverName, and schedules with method: plugin.",
         path,

@@ -23,7 +23,7 @@ from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.releases import RELEASES
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.surroundings import fields, values
+from seawall.policy.surroundings import fields, release_checks
 from seawall.policy.surroundings import versions as judged
 
 _FAMILIES: frozenset[Family] = frozenset({"cnpg", "barman"})
@@ -96,15 +96,17 @@ def _catalogued(thing: KubeObject, estate: Estate, major: int, row: versions.Cnp
             about=catalog,
         )
         return
-    found = judged.image(
-        reference,
-        first=(major, 0, 0),
-        last=(major, 999, 999),
-        path=images[0].at("image").path,
-        operator=row.operator,
-    )
-    for violation in found:
-        yield Violation(violation.message, violation.mend, violation.path, catalog, violation.facts)
+    tag = versions.image_tag(reference) or ""
+    number = judged.tagged(tag)  # a tag that tells none is in order: the catalog says which it is
+    if number is not None and number[0] != major:
+        yield Violation(
+            f"{catalog.title} has for PostgreSQL {major} an image whose tag is {tag}: what starts is not what the "
+            "Cluster asks for",
+            f"Give the catalog an image of PostgreSQL {major} for major {major}.",
+            images[0].at("image").path,
+            catalog,
+            {"image": tag, "major": str(major)},
+        )
 
 
 def check_sidecar(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -138,27 +140,6 @@ def _sidecar(one: Installed) -> tuple[str | None, tuple[str, ...]]:
     return None, ()
 
 
-def check_chart(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """A release of a chart in an unknown version, or with CRDs of another one."""
-    if thing.group_kind in RELEASES:
-        yield from judged.chart_itself(thing, estate, _FAMILIES)
-
-
-def check_values(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """Values that the chart ignores."""
-    if thing.group_kind in RELEASES:
-        yield from values.unread(thing, estate, _FAMILIES)
-
-
-def check_crds(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """CRDs that are not replaced with the operator, or that are older than it."""
-    if thing.group_kind == CRD:
-        if thing.at("spec", "group").text() in ("postgresql.cnpg.io", "barmancloud.cnpg.io"):
-            yield from judged.crd(thing, _TABLES)
-    elif thing.group_kind in RELEASES:
-        yield from values.crds(thing, estate, _FAMILIES)
-
-
 def check_deprecated(thing: KubeObject) -> Iterator[Violation]:
     """Fields that a coming version removes."""
     table = _TABLES.get(thing.kind)
@@ -179,5 +160,5 @@ RULE = Rule(
     mend="Use a row of the table of versions, and only values that the chart reads.",
     kinds=(CLUSTER, POOLER, OBJECT_STORE, SCHEDULED_BACKUP, DATABASE, DATABASE_ROLE, DEPLOYMENT, *RELEASES, CRD),
     alone=(check_deprecated,),
-    together=(check_operator, check_image, check_sidecar, check_chart, check_values, check_crds),
+    together=(check_operator, check_image, check_sidecar, *release_checks.checks(_FAMILIES, _TABLES)),
 )

@@ -9,7 +9,7 @@ from seawall.policy.estate.kinds import CRD, DEPLOYMENT, DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.releases import RELEASES
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.surroundings import fields, values
+from seawall.policy.surroundings import fields, release_checks
 from seawall.policy.surroundings import versions as judged
 
 _FAMILIES: frozenset[Family] = frozenset({"dragonfly"})
@@ -47,27 +47,6 @@ def _text(version: versions.Version) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def check_chart(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """A release of the operator's chart in an unknown version, or with CRDs of another one."""
-    if thing.group_kind in RELEASES:
-        yield from judged.chart_itself(thing, estate, _FAMILIES)
-
-
-def check_values(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """Values that the chart ignores."""
-    if thing.group_kind in RELEASES:
-        yield from values.unread(thing, estate, _FAMILIES)
-
-
-def check_crds(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """CRDs that are not replaced with the operator, or that are older than it."""
-    if thing.group_kind == CRD:
-        if thing.at("spec", "group").text() == "dragonflydb.io":
-            yield from judged.crd(thing, {"Dragonfly": FIELDS})
-    elif thing.group_kind in RELEASES:
-        yield from values.crds(thing, estate, _FAMILIES)
-
-
 def check_deprecated(thing: KubeObject) -> Iterator[Violation]:
     """Fields that a coming version removes."""
     if thing.group_kind == DRAGONFLY:
@@ -87,5 +66,5 @@ RULE = Rule(
     mend="Use a row of the table of versions, and only values that the chart reads.",
     kinds=(DRAGONFLY, DEPLOYMENT, *RELEASES, CRD),
     alone=(check_deprecated,),
-    together=(check_operator, check_image, check_chart, check_values, check_crds),
+    together=(check_operator, check_image, *release_checks.checks(_FAMILIES, {DRAGONFLY[1]: FIELDS})),
 )

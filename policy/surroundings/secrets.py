@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -55,6 +56,13 @@ class Services:
             things = [thing for kind in kinds for thing in estate.of(kind)]
             read = ((thing.namespace, self._secrets.wanted_by[thing]) for thing in things)
             self._used[service] = frozenset((namespace, use.name) for namespace, uses in read for use in uses.found)
+        self._not_known: dict[str, list[str]] = defaultdict(list)
+        """By namespace: the Clusters of which is not known what the operator makes."""
+        for cluster in estate.of(CLUSTER):
+            try:
+                estate.made_of(cluster)
+            except CannotEvaluateError:
+                self._not_known[cluster.namespace].append(cluster.name)
 
     def concerns(self, service: Service, namespace: str, name: str, thing: KubeObject) -> bool:
         """Whether a Secret is a service's: its resources use it, its operator makes it, or a name says so.
@@ -64,13 +72,20 @@ class Services:
         used = [one for one, names in self._used.items() if (namespace, name) in names]
         if used or thing.group_kind in RESOURCES[service]:
             return service in used or thing.group_kind in RESOURCES[service]
-        if any(provider.thing.projected for provider in self._secrets.of(namespace, name)):
+        if self._made(namespace, name):
             return service == "cnpg"  # Dragonfly's operator makes none
         for names in (f"{name} {thing.name}", namespace):
             told = [one for one, words in _WORDS.items() if any(word in names for word in words)]
             if told:
                 return service == told[0]
         return False
+
+    def _made(self, namespace: str, name: str) -> bool:
+        """Whether an operator makes a Secret, or may: where that is not known its name decides."""
+        if any(provider.thing.projected for provider in self._secrets.of(namespace, name)):
+            return True
+        clusters = self._not_known.get(namespace, ())
+        return name.endswith(_OPERATORS_SUFFIXES) and any(name.startswith(f"{cluster}-") for cluster in clusters)
 
 
 def services(estate: Estate) -> Services:

@@ -12,11 +12,12 @@ from seawall.policy.estate.releases import Release, release_of
 from seawall.policy.estate.values import UNKNOWN
 from seawall.policy.findings import Violation
 
-_GROUPS: Mapping[Family, str] = {
+GROUPS: Mapping[Family, str] = {
     "dragonfly": "dragonflydb.io",
     "cnpg": "postgresql.cnpg.io",
     "barman": "barmancloud.cnpg.io",
 }
+"""The API groups of the operators' own kinds."""
 _INSTALLS: Mapping[Family, tuple[str, ...]] = {
     "dragonfly": ("crds", "install"),
     "cnpg": ("crds", "create"),
@@ -46,7 +47,7 @@ def unread(thing: KubeObject, estate: Estate, families: frozenset[Family]) -> It
     for path, problem in chart.unread(_known(values)):
         yield Violation(
             f"the value {'.'.join(path)} {problem}",
-            "Move it to a path that the chart reads, or remove it: what it should protect is not protected.",
+            "Move it to a path that the chart reads, or remove it: as it is, it does nothing.",
             (*release.values.path, *path),
         )
 
@@ -71,9 +72,9 @@ def crds(thing: KubeObject, estate: Estate, families: frozenset[Family]) -> Iter
         return
     family = CHARTS[release.chart]
     installs = release.values.at(*_INSTALLS[family])
-    if not installs.boolean(default=True) and not _declares_crds(estate, _GROUPS[family]):
+    if not installs.boolean(default=True) and not _declares_crds(estate, GROUPS[family]):
         yield Violation(
-            f"the value {'.'.join(_INSTALLS[family])} is false and no CRD of {_GROUPS[family]} is declared here: an "
+            f"the value {'.'.join(_INSTALLS[family])} is false and no CRD of {GROUPS[family]} is declared here: an "
             "upgrade of the operator leaves the CRDs of its former version, which drop the new fields without an error",
             f"Set {'.'.join(_INSTALLS[family])}: true, so that CRDs are created and replaced with every upgrade.",
             installs.path,

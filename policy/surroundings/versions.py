@@ -131,6 +131,8 @@ def chart_itself(thing: KubeObject, estate: Estate, families: frozenset[Family])
         )
         return
     chart = charts.chart(release.chart, release.version)
+    if chart is None and not release.values.keys():
+        return
     if chart is None:
         yield Violation(
             f"chart {release.chart} {release.version} is not in the table (known: {', '.join(known)}): which values it "
@@ -161,27 +163,45 @@ def _goes_with(family: Family, chart: charts.Chart, version: str) -> bool:
 
 
 def image(
-    reference: str, *, first: versions.Version, last: versions.Version, path: tuple[str, ...], operator: str
+    reference: str,
+    *,
+    first: versions.Version,
+    last: versions.Version,
+    path: tuple[str, ...],
+    operator: str,
 ) -> Iterator[Violation]:
     """An image outside the range that an operator was tested with. One that moves is the hardening's business."""
     tag = versions.image_tag(reference)
     if tag is None or tag in _MOVING:
         return  # pinned by a digest, or not at all: which version it is cannot be read from it
     span = f"{_text(first)} to {_text(last)}"
-    number = versions.parse(tag) or _major(tag)
+    number = tagged(tag)
     if number is None:
         yield Violation(
             f"the image's tag {tag} is no version, so nobody can say whether it goes with operator {operator}",
             f"Give the tag of a version from {span}.",
             path,
         )
-    elif not first <= number <= last:
+    elif number > last:
+        yield Violation(
+            f"the image's version {tag} is newer than any that is known to go with operator {operator} ({span})",
+            f"Try it with operator {operator} before it serves anybody, and add the combination to the table; until "
+            f"then use a version from {span}.",
+            path,
+            facts={"image": tag, "known": span},
+        )
+    elif number < first:
         yield Violation(
             f"the image's version {tag} is outside of what operator {operator} was tested with ({span})",
             f"Use a version from {span}, or add the combination to the table after testing it.",
             path,
             facts={"image": tag, "known": span},
         )
+
+
+def tagged(tag: str) -> versions.Version | None:
+    """The version that a tag tells, None when it tells none."""
+    return versions.parse(tag) or _major(tag)
 
 
 def _major(tag: str) -> versions.Version | None:
@@ -191,7 +211,10 @@ def _major(tag: str) -> versions.Version | None:
 
 
 def _text(version: versions.Version) -> str:
-    return ".".join(str(part) for part in version if part != 999)
+    parts = [str(part) for part in version if part != 999]
+    while len(parts) > 1 and parts[-1] == "0":
+        parts.pop()
+    return ".".join(parts)
 
 
 def crd(thing: KubeObject, tables: Mapping[str, KindFields]) -> Iterator[Violation]:

@@ -5,6 +5,7 @@ survivor has no explanation. With `--only`, `--again` or `--no-page` no page is 
 """
 
 import argparse
+import asyncio
 import importlib
 import json
 import os
@@ -12,11 +13,13 @@ import platform
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -130,6 +133,13 @@ def warm_up() -> None:
     stacks = importlib.import_module("our_stacks")
     for stack in ("infra", "apps"):
         stacks.registered(stack)
+    # a child has none of this process's threads, and would wait for them for ever
+    loop = asyncio.get_event_loop()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    if threading.active_count() > 1:
+        raise RuntimeError(f"threads are left: {threading.enumerate()}")
 
 
 def record(tests: Suite, console: Console) -> list[Test]:
@@ -149,12 +159,13 @@ def record(tests: Suite, console: Console) -> list[Test]:
                 found += read(Path(ended.said), _link)
     for test in found:
         if not test.passed:
-            console.print(f"fails or is skipped without a mutant; not used: {test.name}", markup=False)
+            console.print(f"fails or is skipped without a mutant; not used: {test.name}", markup=False, soft_wrap=True)
     return found
 
 
+@cache
 def _link(file: str) -> str:
-    return file.removeprefix("seawall/")  # the package's folders are links to the rooms
+    return str((ROOT / file).resolve().relative_to(ROOT))  # the package's folders are links to the rooms
 
 
 def test_files() -> list[str]:

@@ -1,6 +1,7 @@
 """Junk through each door, and what must come of it: findings, or a clear error; never an exception or a defect."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ DAY = date(2027, 1, 1)
 MOST_PER_OBJECT = 150
 """Findings for one object. No real one has a tenth of that; a rule that loops has more."""
 _SIGNATURE, _IS_SECRET = SECRET_MARK
+_DEFECT = re.compile(r"the (rule|projection) failed with ")
 
 
 @dataclass
@@ -50,14 +52,18 @@ class Tally:
         self.outcomes.update(set(outcomes))
 
 
+def defects(messages: Iterable[str]) -> list[str]:
+    """The messages by which the pack says that a part of it has failed."""
+    return [message for message in messages if _DEFECT.search(message)]
+
+
 def judged(estate: Estate, **opened: Any) -> list[str]:
     """What an estate comes to, in every format; raises `AssertionError` for a defect of a rule.
 
     The terms are those of the page.
     """
     result = checking.check(Opened("junk", estate, **opened), Asked(matrices=True), PREPARED, day=DAY)
-    defects = [finding.message for finding in result.findings if "the rule failed with" in finding.message]
-    assert not defects, defects
+    assert not defects([finding.message for finding in result.findings])
     assert len(result.findings) <= MOST_PER_OBJECT * (len(estate.declared) + len(estate.others) + 1)
     for form in Format:
         text(result, form).encode()
@@ -144,7 +150,7 @@ def protocol(junk: Material | bytes) -> list[str]:
         alone = proto.AnalyzeRequest(type=one.type, urn=one.urn, name=one.name, properties=one.properties)
         said += pack.Analyze(alone, None).diagnostics
     said += pack.AnalyzeStack(request, None).diagnostics
-    assert not [it.message for it in said if "the rule failed with" in it.message]
+    assert not defects([it.message for it in said])
     assert len(said) <= MOST_PER_OBJECT * (len(request.resources) + 1)
     names = {it.policyName for it in said}
     found = [what for name, what in _POLICIES.items() if name in names]

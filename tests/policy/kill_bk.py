@@ -168,7 +168,7 @@ WIRING = [
     ("an IAM role that nothing names", configuration(lambda it: it.update(s3Credentials={"inheritFromIAMRole": True}))),
     (
         "S3-compatible store without checksum settings",
-        configuration(lambda it: it.update(endpointURL="https://minio.example.org")),
+        configuration(lambda it: it.update(endpointURL="https://s3.example.net")),
     ),
 ]
 

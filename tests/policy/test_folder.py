@@ -324,11 +324,13 @@ def test_a_large_file_is_not_given_to_the_slow_loader(monkeypatch: pytest.Monkey
 
 def test_a_default_of_fluxs_substitution_is_the_value() -> None:
     text = BACKUP.replace('"0 2 * * *"', '"${WHEN:=0 0 2 * * *}"') + "  immediate: ${NOW:-true}\n  x: ${A:=1}-${B:=2}\n"
+    text += "  args:\n    - --n=${N:=2}\n    - a: ${O:-3}\n"
     script = text + "  script: |\n    echo ${HOME:-/root}\n"
     (backup,) = read_text(script, "a.yaml").objects
     assert backup.at("spec", "schedule").text() == "0 0 2 * * *"
     assert backup.at("spec", "immediate").boolean(default=False)
     assert backup.at("spec", "x").text() == "1-2"
+    assert backup.at("spec", "args").raw == ["--n=2", {"a": 3}]
     assert backup.at("spec", "script").text() == "echo ${HOME:-/root}\n"
 
 

@@ -41,7 +41,7 @@ def test_a_kustomization_gives_its_files_a_namespace(tmp_path: Path, kind: str) 
         "a/kustomization.yml": kustomization("namespace: other\nresources: [./c.yaml]", kind),
         "a/c.yaml": CACHE,
         "b.yaml": POLICY.replace("name: cache", "name: cache, namespace: elsewhere"),
-        "d.yaml": CACHE,
+        "d/d.yaml": CACHE,
     }
     write(tmp_path, files)
     assert titles(tmp_path) == ["Dragonfly caches/cache", "Dragonfly default/cache", "NetworkPolicy caches/cache"]
@@ -75,7 +75,7 @@ def test_the_namespace_of_a_kustomization_of_flux_is_copied(tmp_path: Path) -> N
         "clusters/apps/caches/cache/b/unused.yaml": CACHE.replace("name: cache", "name: unused"),
     }
     write(tmp_path, files)
-    expected = ["Dragonfly caches/cache", "Dragonfly default/unused", "NetworkPolicy caches/cache"]
+    expected = ["Dragonfly caches/cache", "NetworkPolicy caches/cache"]
     assert titles(tmp_path) == expected
 
 
@@ -113,6 +113,23 @@ def test_a_patch_is_no_object(tmp_path: Path, field: str) -> None:
     said = notes(tmp_path)
     assert "1 patches" not in said and "1 patch of kustomizations" in said
     assert "what kustomizations change: 1 of those here" in said
+
+
+def test_a_file_that_is_commented_out_is_not_applied(tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": kustomization("resources: [a.yaml, ../x]\ncrds: [./c.yaml]\n# - b.yaml")})
+    write(tmp_path, {name: CACHE.replace("name: cache", f"name: {name[0]}") for name in ("a.yaml", "b.yaml", "c.yaml")})
+    write(
+        tmp_path, {"sub/d.yaml": CACHE.replace("name: cache", "name: d"), "s/kustomization.yaml": kustomization("x: y")}
+    )
+    write(tmp_path, {"s/e.yaml": CACHE.replace("name: cache", "name: e")})
+    assert titles(tmp_path) == [f"Dragonfly default/{name}" for name in "acde"]
+    assert f"what the kustomization of their folder does not name, left out: {tmp_path}/b.yaml" in notes(tmp_path)
+
+
+def test_two_kustomizations_that_name_each_other_lose_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": kustomization("resources: [../b, a.yaml]"), "a/a.yaml": CACHE})
+    write(tmp_path, {"b/kustomization.yaml": kustomization("resources: [../a, b.yaml]"), "b/b.yaml": POLICY})
+    assert titles(tmp_path) == ["Dragonfly default/cache", "NetworkPolicy default/cache"]
 
 
 def test_variables_of_flux_are_said(tmp_path: Path) -> None:

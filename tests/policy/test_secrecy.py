@@ -62,6 +62,13 @@ def test_what_the_engine_keeps_secret(value: object) -> None:
     assert PASSWORD not in text(judge_alone(subject, [LOUD])), "before creation too"
 
 
+@pytest.mark.parametrize("held", [f"DFLY_{PASSWORD}", PASSWORD.upper(), f"v{PASSWORD}"])
+def test_a_secret_is_known_in_the_forms_in_which_rules_tell_it(held: str) -> None:
+    """The flag of a variable, a word in small letters, a version without its v."""
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": secret(held)}}
+    assert PASSWORD not in text(judge(estate(PASSWORD, other), [LOUD]))
+
+
 def test_a_secret_of_another_resource() -> None:
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": secret(PASSWORD)}}
     assert PASSWORD not in text(judge(estate(PASSWORD, other), [LOUD]))
