@@ -161,7 +161,7 @@ def _shares(folder: Path) -> Shares:
     """Measured in this process, so without its start."""
     from seawall.policy.collector import collector_off
     from seawall.policy.estate.building import build
-    from seawall.policy.estate.folder import read_folder
+    from seawall.policy.estate.doors.folder import read_folder
     from seawall.policy.judging import judge
     from seawall.policy.rules import load
 

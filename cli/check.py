@@ -116,8 +116,8 @@ def judge_source(source: str, asked: "Asked | None" = None, *, day: date | None 
 def judge_opened(opening: "Callable[[], Opened]", asked: "Asked | None" = None, *, day: date | None = None) -> "Result":
     """Opens a door and judges what comes through it; what was asked for is read, and refused, before that."""
     from seawall.policy import checking
+    from seawall.policy.acceptance.waivers import today
     from seawall.policy.collector import collector_off
-    from seawall.policy.waivers import today
 
     asked = asked or checking.Asked()
     start = time.perf_counter()
@@ -128,7 +128,7 @@ def judge_opened(opening: "Callable[[], Opened]", asked: "Asked | None" = None, 
 
 
 def _with_new_baseline(result: "Result", file: Path) -> "Result":
-    from seawall.policy import baseline
+    from seawall.policy.acceptance import baseline
 
     written = baseline.write(file, result.findings)
     typer.echo(f"{written} findings written to {file}: from now on `--baseline {file}` fails on others only", err=True)

@@ -13,7 +13,7 @@ from seawall.errors import UserError
 
 if TYPE_CHECKING:
     from seawall.policy.checking import Opened
-    from seawall.policy.estate.folder import Reading
+    from seawall.policy.estate.doors.folder import Reading
 
 STDIN = "-"
 
@@ -73,9 +73,9 @@ def open_state(source: str) -> "Opened":
     Raises `UserError` when it is no state, or holds nothing to judge.
     """
     from seawall.policy.checking import Opened
-    from seawall.policy.estate import engine
+    from seawall.policy.estate.doors import engine
+    from seawall.policy.estate.doors.state import MAX_BYTES, read_state
     from seawall.policy.estate.sight import STATE
-    from seawall.policy.estate.state import MAX_BYTES, read_state
 
     name = "<stdin>" if source == STDIN else source
     state = read_state(_bytes(source, MAX_BYTES), name)
@@ -95,9 +95,9 @@ def open_cluster(context: str, kubeconfig: Path | None = None) -> "Opened":
 
     from seawall.policy.checking import Opened
     from seawall.policy.estate.building import build
-    from seawall.policy.estate.cluster_api import ClusterApi
-    from seawall.policy.estate.folder import Unreadable
-    from seawall.policy.estate.live import read_cluster
+    from seawall.policy.estate.doors.cluster_api import ClusterApi
+    from seawall.policy.estate.doors.folder import Unreadable
+    from seawall.policy.estate.doors.live import read_cluster
     from seawall.policy.estate.sight import LIVE
 
     api = ClusterApi(context, kubeconfig)
@@ -110,7 +110,7 @@ def open_cluster(context: str, kubeconfig: Path | None = None) -> "Opened":
 
 
 def _read(source: str) -> "Reading":
-    from seawall.policy.estate.folder import MAX_BYTES, read_file, read_folder, read_text
+    from seawall.policy.estate.doors.folder import MAX_BYTES, read_file, read_folder, read_text
 
     if source == STDIN:
         return read_text(_bytes(source, MAX_BYTES), "<stdin>")
@@ -142,7 +142,7 @@ def _bytes(source: str, most: int) -> bytes:
 
 
 def _nothing(source: str, reading: "Reading") -> str:
-    from seawall.policy.estate.folder import SUFFIXES
+    from seawall.policy.estate.doors.folder import SUFFIXES
     from seawall.policy.report.text import count
 
     if reading.states:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from seawall import paths
 from seawall.errors import UserError
-from seawall.policy import waivers
+from seawall.policy.acceptance import waivers
 from seawall.policy.findings import Rule
 from seawall.policy.rules import load
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seawall.pages import markdown
 from seawall.pages.traceability import link
-from seawall.policy import waivers
+from seawall.policy.acceptance import waivers
 from seawall.policy.findings import Rule
 
 SOURCE = "policy/rules/"

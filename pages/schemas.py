@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from seawall.policy import waiver_file
+from seawall.policy.acceptance import waiver_file
 from seawall.policy.report import form
 
 _MADE = {

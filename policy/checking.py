@@ -6,11 +6,12 @@ from datetime import date
 from pathlib import Path
 
 from seawall.errors import UserError
-from seawall.policy import baseline, configuration, waivers
-from seawall.policy.configuration import Configuration
-from seawall.policy.estate import entry
-from seawall.policy.estate.folder import Unreadable
+from seawall.policy.acceptance import baseline, configuration, waivers
+from seawall.policy.acceptance.configuration import Configuration
+from seawall.policy.acceptance.waivers import Waivers
+from seawall.policy.estate.doors.folder import Unreadable
 from seawall.policy.estate.model import Estate
+from seawall.policy.estate.postgresql import entry
 from seawall.policy.estate.sight import CLOUD
 from seawall.policy.findings import Finding, Level, Rule, Severity
 from seawall.policy.judging import judge
@@ -18,7 +19,6 @@ from seawall.policy.reachability import matrix_text
 from seawall.policy.remarks import remarks
 from seawall.policy.report.result import Matrices, Result, judged
 from seawall.policy.rules import load
-from seawall.policy.waivers import Waivers
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def prepare(asked: Asked) -> Prepared:
     off = tuple(rule for rule in chosen if config.level(rule.id) is Level.DISABLED)
     given = config.waivers
     if asked.waivers is not None:
-        from seawall.policy.waiver_file import read  # pydantic: only where there are waivers
+        from seawall.policy.acceptance.waiver_file import read  # pydantic: only where there are waivers
 
         more = read(asked.waivers)
         given = Waivers((*given.waivers, *more.waivers), (*given.problems, *more.problems))

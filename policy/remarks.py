@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import RESTORES
-from seawall.policy.estate.archives import archives_of
-from seawall.policy.estate.backup_jobs import Purpose, jobs_about
+from seawall.policy.estate.backups.archives import archives_of
+from seawall.policy.estate.backups.backup_jobs import Purpose, jobs_about
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.estate.values import CannotEvaluateError

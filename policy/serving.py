@@ -31,14 +31,14 @@ from pulumi_policy import (
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from seawall import __version__
-from seawall.policy import waivers
+from seawall.policy.acceptance import waivers
+from seawall.policy.acceptance.waivers import Waivers
 from seawall.policy.collector import collector_off
-from seawall.policy.estate import engine
+from seawall.policy.estate.doors import engine
 from seawall.policy.estate.kinds import GroupKind
 from seawall.policy.findings import DEFERRED_POLICY, NOT_EVALUATED_POLICY, PACK, WAIVERS_POLICY, Finding, Outcome, Rule
 from seawall.policy.judging import judge, judge_alone
 from seawall.policy.rules import load
-from seawall.policy.waivers import Waivers
 
 _MAX_MESSAGE = 400 * 1024 * 1024
 """The engine's own limit for a message."""
@@ -243,7 +243,7 @@ def _waivers(properties: Mapping[str, Any] | None) -> Waivers:
     """The waivers in the policy's properties; none when there are no properties."""
     if not properties:
         return Waivers()
-    from seawall.policy.waiver_file import parse  # pydantic: only for a stack with waivers
+    from seawall.policy.acceptance.waiver_file import parse  # pydantic: only for a stack with waivers
 
     return parse(engine.plain(dict(properties)))
 

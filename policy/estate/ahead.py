@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seawall.policy.estate.yaml_loader import documents
+from seawall.policy.estate.doors.yaml_loader import documents
 from seawall.policy.second_core import available, spread
 
 LEAST_BYTES = 256 * 1024

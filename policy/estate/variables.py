@@ -3,8 +3,8 @@
 import re
 from decimal import ROUND_CEILING, Decimal
 
+from seawall.policy.estate.quantities import quantity
 from seawall.policy.estate.values import View
-from seawall.policy.quantities import quantity
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\(([A-Za-z_.-][A-Za-z0-9_.-]*)\))")
 _ONE = View("1")

@@ -19,7 +19,7 @@ from seawall.policy.estate.kinds import (
     POOLER,
 )
 from seawall.policy.estate.model import ContainerPort, Estate, KubeObject, Operator, PodSet
-from seawall.policy.estate.tenants import none_adrift, of_cluster
+from seawall.policy.estate.postgresql.tenants import none_adrift, of_cluster
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.reachability.parties import Endpoint, Port
 from seawall.policy.reachability.platform import Platform

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from seawall.policy.estate.archives import Store, archives_of
+from seawall.policy.estate.backups.archives import Store, archives_of
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.values import CannotEvaluateError

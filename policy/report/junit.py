@@ -9,10 +9,10 @@ from io import BytesIO
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from seawall.policy.acceptance.waivers import RULE as WAIVERS
 from seawall.policy.findings import Finding, Outcome, Rule
 from seawall.policy.report.result import Result, Standing
 from seawall.policy.report.text import for_xml, labelled, marked, plain
-from seawall.policy.waivers import RULE as WAIVERS
 
 
 def to_junit(result: Result) -> str:

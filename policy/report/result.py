@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from seawall.policy.baseline import Entry
-from seawall.policy.estate.folder import Unreadable
+from seawall.policy.acceptance.baseline import Entry
+from seawall.policy.estate.doors.folder import Unreadable
 from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.findings import NOT_EVALUATED_POLICY, WAIVERS_POLICY, Finding, Level, Outcome, Rule, Severity
 

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from seawall import __version__
+from seawall.policy.acceptance.waivers import RULE as WAIVERS
 from seawall.policy.findings import Finding, Outcome, Rule, Severity
 from seawall.policy.report.result import Result, Standing
 from seawall.policy.report.text import labelled, marked, plain
 from seawall.policy.rules import load
-from seawall.policy.waivers import RULE as WAIVERS
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}

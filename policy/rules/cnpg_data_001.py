@@ -6,7 +6,7 @@ from itertools import groupby
 
 from seawall.operators import barman
 from seawall.operators.cnpg.schedule import Cadence, ScheduleError, decode, from_five_fields
-from seawall.policy.estate.archives import enabled_plugins, in_tree_store
+from seawall.policy.estate.backups.archives import enabled_plugins, in_tree_store
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, SCHEDULED_BACKUP
 from seawall.policy.estate.model import Estate, KubeObject

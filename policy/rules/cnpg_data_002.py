@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from seawall.operators.barman import SSE_KMS_ARGUMENT
-from seawall.policy.estate.archives import Store, restored_only, store_of
-from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.cloud import Bucket, Cloud, Key, cloud
-from seawall.policy.estate.documents import Document, Request, every, holds, some
-from seawall.policy.estate.identities import Identity
-from seawall.policy.estate.kinds import CLUSTER, OBJECT_STORE
-from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.uploads import (
+from seawall.policy.estate.aws.cloud import Bucket, Cloud, Key, cloud
+from seawall.policy.estate.aws.documents import Document, Request, every, holds, some
+from seawall.policy.estate.aws.identities import Identity
+from seawall.policy.estate.backups.archives import Store, restored_only, store_of
+from seawall.policy.estate.backups.uploads import (
     READER_KEY_ACTIONS,
     WRITER_KEY_ACTIONS,
     about_encryption,
@@ -20,6 +17,9 @@ from seawall.policy.estate.uploads import (
     undecided,
     writers,
 )
+from seawall.policy.estate.blame import blaming
+from seawall.policy.estate.kinds import CLUSTER, OBJECT_STORE
+from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Rule, Violation
 

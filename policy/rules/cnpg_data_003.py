@@ -9,8 +9,8 @@ from seawall.operators.annotations import REVOKES_CONNECT, revokes_connect
 from seawall.operators.cnpg import service_names
 from seawall.policy.estate.kinds import CLUSTER, CRON_JOB, DATABASE, JOB, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import pooler_hba
-from seawall.policy.estate.tenants import cluster_of, none_adrift, of_cluster, tenants_of
+from seawall.policy.estate.postgresql.postgres import pooler_hba
+from seawall.policy.estate.postgresql.tenants import cluster_of, none_adrift, of_cluster, tenants_of
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Rule, Violation
 

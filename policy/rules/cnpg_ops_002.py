@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from seawall.operators.annotations import RESTORES
 from seawall.operators.cnpg import ANNOTATION_WORDS, SKIP_EMPTY_ARCHIVE_CHECK
-from seawall.policy.backup_job_checks import common, job_of
-from seawall.policy.estate.archives import Archive, archives_of, recovery_source, source_of
-from seawall.policy.estate.backup_jobs import Purpose
+from seawall.policy.checks.backup_job_checks import common, job_of
+from seawall.policy.estate.backups.archives import Archive, archives_of, recovery_source, source_of
+from seawall.policy.estate.backups.backup_jobs import Purpose
+from seawall.policy.estate.backups.credentials import RemoteKeys
+from seawall.policy.estate.backups.rights import BUILT_IN, Grant, grants_of
+from seawall.policy.estate.backups.uploads import role_of
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.credentials import RemoteKeys
 from seawall.policy.estate.kinds import CLUSTER, CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.rights import BUILT_IN, Grant, grants_of
-from seawall.policy.estate.uploads import role_of
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
 

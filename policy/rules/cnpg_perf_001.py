@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from seawall.operators.cnpg.connections import INSTANCE_MANAGER, slot_managers
 from seawall.operators.cnpg.parameters import MAX_CONNECTIONS_DEFAULT, RESERVED_DEFAULT, SUPERUSER_RESERVED_DEFAULT
 from seawall.operators.cnpg.pgbouncer import DEFAULTS
-from seawall.policy.connections import PoolerDemand, pooler_demand
-from seawall.policy.estate.entry import entry_of
+from seawall.policy.checks.connections import PoolerDemand, pooler_demand
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import (
+from seawall.policy.estate.postgresql.entry import entry_of
+from seawall.policy.estate.postgresql.postgres import (
     POOLER_PARAMETERS,
     SERVER_PARAMETERS,
     pooler_number,
     server_number,
     usable_number,
 )
-from seawall.policy.estate.tenants import none_adrift, of_cluster
+from seawall.policy.estate.postgresql.tenants import none_adrift, of_cluster
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
 

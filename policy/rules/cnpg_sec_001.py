@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from seawall.operators.cnpg.schedule import ScheduleError
-from seawall.policy.backup_job_checks import common, elsewhere, job_of
-from seawall.policy.backup_window import backup_cadence, job_cadence, span, today
-from seawall.policy.estate.archives import schedules_of
-from seawall.policy.estate.backup_jobs import BackupJob, Purpose
-from seawall.policy.estate.cloud import cloud
-from seawall.policy.estate.credentials import RemoteKeys, role_arn, secrets_of
-from seawall.policy.estate.identities import Identity
+from seawall.policy.checks.backup_job_checks import common, elsewhere, job_of
+from seawall.policy.checks.backup_window import backup_cadence, job_cadence, span, today
+from seawall.policy.estate.aws.cloud import cloud
+from seawall.policy.estate.aws.identities import Identity
+from seawall.policy.estate.backups.archives import schedules_of
+from seawall.policy.estate.backups.backup_jobs import BackupJob, Purpose
+from seawall.policy.estate.backups.credentials import RemoteKeys, role_arn, secrets_of
+from seawall.policy.estate.backups.uploads import READER_KEY_ACTIONS, backup_identities, may, may_use, role_of
 from seawall.policy.estate.kinds import CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.uploads import READER_KEY_ACTIONS, backup_identities, may, may_use, role_of
 from seawall.policy.findings import Rule, Violation
 
 RARELY = timedelta(days=8)

@@ -4,10 +4,16 @@ from collections.abc import Iterator
 
 from seawall.operators.cnpg.parameters import OFF, OLD_TLS
 from seawall.operators.cnpg.pgbouncer import CLIENT_TLS_DEFAULT, SERVER_TLS_DEFAULT, TLS_MODES, TLS_ONLY, TLS_VERIFIED
-from seawall.policy.estate.certificates import shown_by
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import POOLER_PARAMETERS, SERVER_HBA, SERVER_PARAMETERS, pooler_text, server_hba
+from seawall.policy.estate.postgresql.certificates import shown_by
+from seawall.policy.estate.postgresql.postgres import (
+    POOLER_PARAMETERS,
+    SERVER_HBA,
+    SERVER_PARAMETERS,
+    pooler_text,
+    server_hba,
+)
 from seawall.policy.findings import Rule, Violation
 
 _OLD_PROTOCOLS = ("all", "tlsv1.0", "tlsv1.1")

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import CLIENTS
-from seawall.policy.estate.entry import Entry, Route, entry_of
-from seawall.policy.estate.hba import Hba, Opening
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import POOLER_HBA, SERVER_HBA, pgbouncer_version, pooler_hba, server_hba
-from seawall.policy.estate.tenants import cluster_of
+from seawall.policy.estate.postgresql.entry import Entry, Route, entry_of
+from seawall.policy.estate.postgresql.hba import Hba, Opening
+from seawall.policy.estate.postgresql.postgres import POOLER_HBA, SERVER_HBA, pgbouncer_version, pooler_hba, server_hba
+from seawall.policy.estate.postgresql.tenants import cluster_of
 from seawall.policy.findings import Rule, Violation
 
 _TOLD = 4

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from seawall.operators.cnpg import INSTANCE_ROLE_LABEL, INSTANCE_ROLES, POD_ROLE_LABEL, POOLER_LABEL
 from seawall.operators.labels import HOSTNAME
-from seawall.policy.budgets import budgets_over
-from seawall.policy.connections import surge, unavailable
-from seawall.policy.drains import allowance
+from seawall.policy.checks.budgets import budgets_over
+from seawall.policy.checks.connections import surge, unavailable
+from seawall.policy.checks.drains import allowance
+from seawall.policy.checks.placement import REQUIRED
 from seawall.policy.estate.kinds import CLUSTER, NODE, POOLER
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.placement import REQUIRED
 from seawall.policy.reachability.selectors import read
 
 _ENABLE = ("spec", "enablePDB")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from seawall.operators.cnpg import instance_labels, pooler_labels
+from seawall.policy.checks.hardening import Path
+from seawall.policy.checks.placement import attraction, placement
 from seawall.policy.estate.kinds import CLUSTER, NODE, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.hardening import Path
-from seawall.policy.placement import attraction, placement
 
 _AFFINITY = ("spec", "affinity")
 _TEMPLATE = ("spec", "template", "spec")

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from seawall.operators.cnpg.projection_pods import BOOTSTRAP_CONTAINER
 from seawall.operators.cnpg.projection_pods import CONTAINER as INSTANCE_CONTAINER
 from seawall.operators.cnpg.projection_pooler import CONTAINER as PGBOUNCER
+from seawall.policy.checks.hardening import RESTRICTED, Judge, Path, loose_image, namespace_level, writable_root
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
-from seawall.policy.estate.postgres import pgbouncer_image
+from seawall.policy.estate.postgresql.postgres import pgbouncer_image
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Together, Violation
-from seawall.policy.hardening import RESTRICTED, Judge, Path, loose_image, namespace_level, writable_root
 
 _OWN_CONTAINERS = (PGBOUNCER, BOOTSTRAP_CONTAINER)
 _FIELDS = {"seccompProfile": ("spec", "seccompProfile")}

@@ -9,11 +9,11 @@ from seawall.operators.cnpg.names import (
     any_service,
     cluster_services,
 )
+from seawall.policy.checks.made_names import meetings
 from seawall.policy.estate.kinds import CLUSTER, EXTERNAL_SECRET, POOLER, SECRET, SERVICE
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.made_names import meetings
 
 _NAME = ("metadata", "name")
 _REFUSES = "it refuses to go on with a Service that it did not make, and reconciles nothing of this any more"

@@ -6,7 +6,7 @@ from seawall.operators.annotations import RESTORES, SINGLE_INSTANCE
 from seawall.operators.cnpg.parameters import OPERATOR_OWNED, UNSAFE, WRITTEN_BY_OPERATOR
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import KubeObject
-from seawall.policy.estate.postgres import SERVER_PARAMETERS
+from seawall.policy.estate.postgresql.postgres import SERVER_PARAMETERS
 from seawall.policy.findings import Rule, Violation
 
 _SYNCHRONOUS = ("spec", "postgresql", "synchronous")

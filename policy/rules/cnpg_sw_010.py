@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from seawall.operators import barman, versions
 from seawall.operators.annotations import RESTORES
 from seawall.operators.cnpg import IN_TREE_BACKUPS_UNTIL
-from seawall.policy.estate.archives import (
+from seawall.policy.estate.backups.archives import (
     IN_TREE,
     Place,
     Store,
@@ -22,10 +22,10 @@ from seawall.policy.estate.archives import (
     store_of,
     written,
 )
+from seawall.policy.estate.backups.uploads import ROLE_ANNOTATION, role_of
 from seawall.policy.estate.kinds import CLUSTER, OBJECT_STORE, PULUMI
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.sight import WHOLE_CLUSTER
-from seawall.policy.estate.uploads import ROLE_ANNOTATION, role_of
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Alone, Rule, Together, Violation
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from seawall.operators.barman import retention_days
-from seawall.policy.estate.archives import Archive, Store, archives_in, by_bucket, unread
+from seawall.policy.estate.aws.cloud import BUCKETS, KEY, VERSIONING, Bucket, Cloud, Key, Said, cloud
+from seawall.policy.estate.aws.documents import Document, Statement
+from seawall.policy.estate.aws.identities import Identity
+from seawall.policy.estate.backups.archives import Archive, Store, archives_in, by_bucket, unread
+from seawall.policy.estate.backups.uploads import backup_identities, is_for, may, over_http, writers
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.cloud import BUCKETS, KEY, VERSIONING, Bucket, Cloud, Key, Said, cloud
-from seawall.policy.estate.documents import Document, Statement
-from seawall.policy.estate.identities import Identity
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.uploads import backup_identities, is_for, may, over_http, writers
 from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Rule, Violation
 

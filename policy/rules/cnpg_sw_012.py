@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.cnpg import IN_TREE_BACKUPS_UNTIL, PLUGINS_SINCE
-from seawall.policy.estate.archives import IN_TREE
+from seawall.policy.estate.backups.archives import IN_TREE
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation

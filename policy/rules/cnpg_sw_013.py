@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from seawall.policy.estate.archives import restored_only
+from seawall.policy.estate.backups.archives import restored_only
 from seawall.policy.estate.kinds import OBJECT_STORE, SCHEDULED_BACKUP
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import RESTORES
-from seawall.policy.estate.archives import enabled_plugins, in_tree_store
+from seawall.policy.estate.backups.archives import enabled_plugins, in_tree_store
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import KubeObject
 from seawall.policy.findings import Rule, Violation

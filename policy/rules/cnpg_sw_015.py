@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import RESTORES, VALIDATES, instance
-from seawall.policy.estate.archives import archives_of
-from seawall.policy.estate.backup_jobs import Purpose, jobs_about
+from seawall.policy.estate.backups.archives import archives_of
+from seawall.policy.estate.backups.backup_jobs import Purpose, jobs_about
 from seawall.policy.estate.kinds import CLUSTER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation

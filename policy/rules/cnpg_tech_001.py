@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import SUPERUSER
-from seawall.policy.estate.hba import Role
 from seawall.policy.estate.kinds import CLUSTER, DATABASE_ROLE
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import SERVER_HBA, server_hba
-from seawall.policy.estate.tenants import cluster_of
+from seawall.policy.estate.postgresql.hba import Role
+from seawall.policy.estate.postgresql.postgres import SERVER_HBA, server_hba
+from seawall.policy.estate.postgresql.tenants import cluster_of
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Rule, Violation
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from seawall.operators.cnpg.pgbouncer import PREPARED_BY_DEFAULT_SINCE, PREPARED_SINCE
 from seawall.policy.estate.kinds import POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import POOLER_PARAMETERS, pgbouncer_image, pgbouncer_version, pooler_text
+from seawall.policy.estate.postgresql.postgres import POOLER_PARAMETERS, pgbouncer_image, pgbouncer_version, pooler_text
 from seawall.policy.findings import Rule, Violation
 
 _MODE = ("spec", "pgbouncer", "poolMode")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from seawall.operators import versions
 from seawall.operators.versions import OwnBudget
-from seawall.policy.budgets import budgets_over
-from seawall.policy.drains import allowance
+from seawall.policy.checks.budgets import budgets_over
+from seawall.policy.checks.drains import allowance
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import View

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seawall.operators.annotations import PLAINTEXT
 from seawall.operators.dragonfly import CLIENT_PORT
-from seawall.policy.dragonfly_process import process_of
+from seawall.policy.checks.dragonfly_process import process_of
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from seawall.policy.dragonfly_process import field_of, process_of
+from seawall.policy.checks.dragonfly_process import field_of, process_of
+from seawall.policy.checks.hardening import RESTRICTED, images, memory_limits, namespace_level, over_pods, writable_root
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.hardening import RESTRICTED, images, memory_limits, namespace_level, over_pods, writable_root
 
 _POD_CONTEXT = ("spec", "podSecurityContext")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from seawall.operators import dragonfly as facts
 from seawall.operators.dragonfly.flags import ENVIRONMENT_PREFIX, Given, read_arguments, truth
-from seawall.policy.dragonfly_process import ARGUMENTS, ENVIRONMENT, process_of
+from seawall.policy.checks.dragonfly_process import ARGUMENTS, ENVIRONMENT, process_of
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation

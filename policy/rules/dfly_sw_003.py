@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from seawall.operators.annotations import PURPOSE, PURPOSES
-from seawall.policy.dragonfly_process import process_of
+from seawall.policy.checks.dragonfly_process import process_of
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError

@@ -9,12 +9,12 @@ from seawall.operators.cnpg.schedule import ScheduleError
 from seawall.operators.dragonfly.flags import size
 from seawall.operators.dragonfly.schedule import decode
 from seawall.operators.versions import parse
-from seawall.policy.dragonfly_process import Process, process_of
+from seawall.policy.checks.dragonfly_process import Process, process_of
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.quantities import amount, quantity
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.quantities import amount, quantity
 
 PER_THREAD = 256 * 1024**2
 """The process exits when its memory for data is below this times its threads."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from seawall.operators import dragonfly as facts
+from seawall.policy.checks.made_names import meetings
 from seawall.policy.estate.kinds import DRAGONFLY, SERVICE
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.made_names import meetings
 from seawall.policy.reachability.selectors import with_labels
 
 _NAME = ("metadata", "name")

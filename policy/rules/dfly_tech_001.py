@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from seawall.policy.dragonfly_process import field_of
+from seawall.policy.checks.dragonfly_process import field_of
+from seawall.policy.checks.placement import attraction, placement
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.placement import attraction, placement
 
 
 def check(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seawall.operators import barman
-from seawall.policy.estate.archives import enabled_plugins
+from seawall.policy.estate.backups.archives import enabled_plugins
 from seawall.policy.estate.kinds import CLUSTER, PROMETHEUS_RULE, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError, View

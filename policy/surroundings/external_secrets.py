@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from seawall.policy.estate.kinds import CLUSTER_SECRET_STORE, EXTERNAL_SECRET, SECRET, SECRET_STORE
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.secrets import Provider, external_target, secrets
+from seawall.policy.estate.secrets.providers import Provider, external_target, secrets
 from seawall.policy.estate.values import View
 from seawall.policy.findings import Violation
 from seawall.policy.surroundings.secrets import Service, services

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seawall.operators import barman, cnpg, dragonfly
-from seawall.policy.drains import allowance
+from seawall.policy.checks.drains import allowance
 from seawall.policy.estate.families import TITLES, Family
 from seawall.policy.estate.installed import Installed, of_family, operator_by
 from seawall.policy.estate.intent import intent_of
 from seawall.policy.estate.kinds import BUDGET, CERTIFICATE, CLUSTER, CRD, DRAGONFLY, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
-from seawall.policy.estate.secrets import secrets
+from seawall.policy.estate.secrets.providers import secrets
 from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Violation

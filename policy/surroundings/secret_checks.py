@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from seawall.policy.estate.kinds import EXTERNAL_SECRET, SECRET, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.secret_uses import CONSUMERS
+from seawall.policy.estate.secrets.uses import CONSUMERS
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Together, Violation
 from seawall.policy.surroundings import external_secrets, secrets

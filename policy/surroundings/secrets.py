@@ -17,8 +17,8 @@ from seawall.policy.estate.kinds import (
     GroupKind,
 )
 from seawall.policy.estate.model import Estate, KubeObject, Note
-from seawall.policy.estate.secret_uses import SecretUse
-from seawall.policy.estate.secrets import Name, Provider, Secrets, secrets
+from seawall.policy.estate.secrets.providers import Name, Provider, Secrets, secrets
+from seawall.policy.estate.secrets.uses import SecretUse
 from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
 from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
 from seawall.policy.findings import Violation

@@ -19,7 +19,7 @@ from seawall import paths
 from seawall.components import settings
 from seawall.components.settings import StackSettings
 from seawall.errors import EnvironmentFailure, UserError
-from seawall.policy import configuration
+from seawall.policy.acceptance import configuration
 from seawall.sandbox.engine import (
     environment,
     kubeconfig,

@@ -9,7 +9,7 @@ from engine_trial import Trial
 
 from seawall import paths
 from seawall.errors import UserError
-from seawall.policy import configuration
+from seawall.policy.acceptance import configuration
 from seawall.sandbox.engine.summary import EngineFailure, PolicyRefusal, RunSummary, Violation
 
 PROGRAM = """

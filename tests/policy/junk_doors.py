@@ -22,11 +22,11 @@ from seawall.cli.outputs import Format, text
 from seawall.errors import SeawallError
 from seawall.policy import checking
 from seawall.policy.checking import Asked, Opened
-from seawall.policy.estate import engine, live
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import Reading, read_text
+from seawall.policy.estate.doors import engine, live
+from seawall.policy.estate.doors.folder import Reading, read_text
+from seawall.policy.estate.doors.state import read_state
 from seawall.policy.estate.model import Estate
-from seawall.policy.estate.state import read_state
 from seawall.policy.findings import Outcome
 
 SEED = 20261122

@@ -23,7 +23,8 @@ written. Manifests of our stacks and of the rules' fixtures are taken with one t
 deleted, renamed, wrapped or shared: by wrong types, unknown values, secrets of odd forms, numbers beyond any,
 texts that look like schedules, quantities, addresses or templates, control characters, nesting, cycles. One in five
 examples is raw bytes. Each result is written in every format, with the matrices. `make test` does it with fewer; what
-takes memory (bombs, 10 MB texts) is a test of its own, in a process that may not take more. Written by `make test-junk`.
+takes memory (bombs, 10 MB texts) is a test of its own, in a process that may not take more. Written by
+`make test-junk`.
 """
 
 
@@ -37,7 +38,9 @@ def main(examples: int, seed: int) -> int:
             task = progress.add_task(run.name, total=examples // len(RUNS))
             try:
                 tallies[run] = run.hold(
-                    examples // len(RUNS), start=seed, on_each=lambda: progress.advance(task)  # noqa: B023
+                    examples // len(RUNS),
+                    start=seed,
+                    on_each=lambda: progress.advance(task),  # noqa: B023
                 )
             except Exception:
                 progress.stop()

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from seawall.policy.estate.folder import read_file
+from seawall.policy.estate.doors.folder import read_file
 
 DATA = Path(__file__).parent / "data"
 

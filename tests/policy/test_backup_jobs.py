@@ -8,10 +8,10 @@ from rule_fixtures import DATA
 
 from seawall.operators.cnpg.schedule import decode
 from seawall.operators.cron_jobs import decode_five, zone
-from seawall.policy.backup_window import shortest_wait, span
-from seawall.policy.estate.backup_jobs import Purpose, backup_job
+from seawall.policy.checks.backup_window import shortest_wait, span
+from seawall.policy.estate.backups.backup_jobs import Purpose, backup_job
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.folder import read_file
+from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.estate.model import Origin
 from seawall.policy.estate.values import UNKNOWN, UnknownValueError
 from seawall.policy.remarks import remarks

@@ -14,7 +14,8 @@ from seawall.bench import tenants
 from seawall.cli.app import app as whole
 from seawall.cli.check import app, judge_source
 from seawall.errors import UserError
-from seawall.policy import baseline, checking, configuration
+from seawall.policy import checking
+from seawall.policy.acceptance import baseline, configuration
 from seawall.policy.checking import Asked
 from seawall.policy.findings import Level
 from seawall.policy.report.result import Result, Standing

@@ -10,9 +10,9 @@ from engine_doubles import name as called
 from pulumi.runtime.proto import analyzer_pb2 as proto
 from rule_fixtures import DATA, Fixture
 
-from seawall.policy.estate import engine
-from seawall.policy.estate.cloud import Cloud
-from seawall.policy.estate.documents import Request
+from seawall.policy.estate.aws.cloud import Cloud
+from seawall.policy.estate.aws.documents import Request
+from seawall.policy.estate.doors import engine
 from seawall.policy.estate.model import Estate
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seawall.policy.estate.documents import SOMEBODY, Document, Request, every, read, same_arn, some
+from seawall.policy.estate.aws.documents import SOMEBODY, Document, Request, every, read, same_arn, some
 from seawall.policy.estate.kinds import PULUMI
 from seawall.policy.estate.objects import KubeObject, Origin
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError, View

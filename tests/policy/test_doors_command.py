@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from seawall.cli.check import app
 from seawall.errors import EnvironmentFailure, UserError
-from seawall.policy.estate import cluster_api
+from seawall.policy.estate.doors import cluster_api
 
 ROOT = Path(__file__).resolve().parents[2]
 BACKUP: dict[str, Any] = yaml.safe_load(BAD)

@@ -7,7 +7,7 @@ import yaml
 from rule_fixtures import DATA, fixtures
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_file
+from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.judging import judge
 from seawall.policy.rules import load
 

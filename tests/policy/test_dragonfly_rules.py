@@ -8,7 +8,7 @@ import pytest
 from engine_doubles import UNKNOWN_TEXT, analyze_stack, secret, vendor_messages
 
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.folder import read_file
+from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.estate.model import Estate, Origin, PodSet
 from seawall.policy.estate.values import UNKNOWN
 from seawall.policy.findings import Finding, Outcome

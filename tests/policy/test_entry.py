@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.entry import Entry, describe, entry_of, to_data
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, Origin
+from seawall.policy.estate.postgresql.entry import Entry, describe, entry_of, to_data
 from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError
 from seawall.policy.judging import judge
 from seawall.policy.rules import load

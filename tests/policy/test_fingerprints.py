@@ -12,9 +12,9 @@ import pytest
 from check_samples import BAD
 from rule_fixtures import Fixture, fixtures
 
-from seawall.policy.estate import engine
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_file, read_text
+from seawall.policy.estate.doors import engine
+from seawall.policy.estate.doors.folder import read_file, read_text
 from seawall.policy.estate.model import KubeObject, Origin
 from seawall.policy.findings import Finding, Outcome, Violation
 from seawall.policy.judging import judge

@@ -7,7 +7,7 @@ from engine_doubles import analyze_stack, vendor_messages
 from rule_fixtures import Fixture, fixtures, unmet
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_file
+from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seawall.policy.estate import folder
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_file, read_folder, read_text
+from seawall.policy.estate.doors import folder
+from seawall.policy.estate.doors.folder import read_file, read_folder, read_text
 from seawall.policy.estate.values import WrongTypeError
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge
@@ -317,7 +317,7 @@ def test_an_anchor_given_again_makes_no_bomb() -> None:
 
 
 def test_a_large_file_is_not_given_to_the_slow_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seawall.policy.estate.yaml_loader.MAX_PATIENT_BYTES", 100)
+    monkeypatch.setattr("seawall.policy.estate.doors.yaml_loader.MAX_PATIENT_BYTES", 100)
     (problem,) = read_text("a: &a 1\nb: &a 2\n" + "#" * 100, "large.yaml").unreadable
     assert "second" in problem.why or "anchor" in problem.why
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from seawall.policy.checks.hardening import RESTRICTED, memory_limits, over_pods, writable_root
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.model import Origin
+from seawall.policy.estate.quantities import amount, quantity
 from seawall.policy.estate.values import CannotEvaluateError, View
-from seawall.policy.hardening import RESTRICTED, memory_limits, over_pods, writable_root
-from seawall.policy.quantities import amount, quantity
 
 SAFE: dict[str, Any] = {
     "allowPrivilegeEscalation": False,

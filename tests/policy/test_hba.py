@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from seawall.policy.estate.hba import Hba, Line, Network, Role
-from seawall.policy.estate.hba_parsing import of_pooler, of_server
+from seawall.policy.estate.postgresql.hba import Hba, Line, Network, Role
+from seawall.policy.estate.postgresql.hba_parsing import of_pooler, of_server
 
 ROLES = ("shop", "crm", "clerk")
 DATABASES = ("shop", "crm", "archive")

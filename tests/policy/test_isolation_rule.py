@@ -11,7 +11,7 @@ from test_cnpg_manifests import objects
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.judging import judge
 
 RULE = "CNPG-DATA-003"

@@ -6,7 +6,7 @@ from kill import Kill, Resource, Stack
 from kill_page import PAGE, cases, page
 from our_stacks import registered
 
-from seawall.policy.estate import engine
+from seawall.policy.estate.doors import engine
 from seawall.policy.findings import Finding, Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load

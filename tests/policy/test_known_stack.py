@@ -8,7 +8,7 @@ from engine_doubles import UNKNOWN_TEXT
 from known_stack import MOCK_ARN, plant
 from test_kill_matrix import clean, judged
 
-from seawall.policy.estate import engine
+from seawall.policy.estate.doors import engine
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge
 

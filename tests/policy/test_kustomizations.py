@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seawall.cli.doors import open_folder
-from seawall.policy.estate.folder import read_folder
+from seawall.policy.estate.doors.folder import read_folder
 
 CACHE = "apiVersion: dragonflydb.io/v1alpha1\nkind: Dragonfly\nmetadata: {name: cache}\nspec: {replicas: 2}\n"
 POLICY = CACHE.replace("dragonflydb.io/v1alpha1", "networking.k8s.io/v1").replace("Dragonfly", "NetworkPolicy")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seawall.errors import EnvironmentFailure
-from seawall.policy.estate import live
+from seawall.policy.estate.doors import live
 from seawall.policy.estate.kinds import DRAGONFLY, PULUMI, SECRET
 from seawall.policy.estate.values import UNKNOWN
 

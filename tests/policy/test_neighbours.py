@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from seawall.operators.cnpg import projection as cnpg_projection
+from seawall.policy.estate.aws.identities import Identities
 from seawall.policy.estate.building import build, kube_object
-from seawall.policy.estate.identities import Identities
 from seawall.policy.estate.installed import of_family
 from seawall.policy.estate.kinds import BUDGET, CLUSTER, DEPLOYMENT, DRAGONFLY, PULUMI, SECRET
 from seawall.policy.estate.model import Estate, KubeObject, Origin

@@ -10,7 +10,7 @@ from engine_doubles import UNKNOWN_TEXT, analyze_stack
 from pulumi.runtime.proto import analyzer_pb2 as proto
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POOLER
 from seawall.policy.estate.model import Estate
 from seawall.policy.reachability.matrix import Matrix, Row, matrix

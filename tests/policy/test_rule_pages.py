@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from seawall.pages.traceability import answering
+from seawall.policy.acceptance.waivers import RULE as WAIVERS
 from seawall.policy.findings import Rule
 from seawall.policy.rules import load
-from seawall.policy.waivers import RULE as WAIVERS
 from seawall.qa.register import load as register
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from check_samples import BAD, RULE, SCHEDULE
 from engine_doubles import resource, secret
 
 from seawall.policy import serving
-from seawall.policy.estate import engine
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.doors import engine
+from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Finding, Rule, Violation
 from seawall.policy.judging import judge, judge_alone

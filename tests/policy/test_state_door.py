@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from seawall.errors import UserError
-from seawall.policy.estate import engine
+from seawall.policy.estate.doors import engine
+from seawall.policy.estate.doors.state import State, is_state, read_state
 from seawall.policy.estate.kinds import DRAGONFLY
-from seawall.policy.estate.state import State, is_state, read_state
 from seawall.policy.estate.values import UNKNOWN
 from seawall.policy.findings import Outcome
 from seawall.policy.judging import judge

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from engine_doubles import UNKNOWN_NUMBER, UNKNOWN_TEXT, secret
 
-from seawall.policy.estate import engine
 from seawall.policy.estate.building import build, kube_object
+from seawall.policy.estate.doors import engine
 from seawall.policy.estate.families import family_of_image
 from seawall.policy.estate.model import Estate, Origin
 from seawall.policy.estate.releases import PULUMI_RELEASE, release_of

@@ -20,7 +20,7 @@ from seawall.policy.carrying import Carrier
 from seawall.policy.checking import Asked
 from seawall.policy.estate import ahead
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_folder
+from seawall.policy.estate.doors.folder import read_folder
 from seawall.policy.findings import Finding
 from seawall.policy.judging import judge
 from seawall.policy.report import machine

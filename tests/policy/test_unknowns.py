@@ -36,7 +36,7 @@ from rule_fixtures import Fixture, fixtures
 from seawall.cli.outputs import Format, text
 from seawall.policy import checking, serving
 from seawall.policy.checking import Asked, Opened, Prepared
-from seawall.policy.estate import engine
+from seawall.policy.estate.doors import engine
 from seawall.policy.findings import DEFERRED_POLICY, NOT_EVALUATED_POLICY, Finding, Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.values import View
 from seawall.policy.estate.variables import expanded
 from seawall.policy.findings import Finding, Outcome

@@ -12,13 +12,13 @@ import yaml
 from check_samples import BAD, GOOD, RESOURCE
 
 from seawall.cli.check import judge_source
-from seawall.policy import waiver_file, waivers
+from seawall.policy.acceptance import waiver_file, waivers
+from seawall.policy.acceptance.waivers import Waivers
 from seawall.policy.checking import Asked
 from seawall.policy.estate.model import KubeObject, Origin
 from seawall.policy.findings import WAIVERS_POLICY, Finding, Outcome, Severity
 from seawall.policy.report.result import Result, Standing
 from seawall.policy.rules import load
-from seawall.policy.waivers import Waivers
 
 DAY = date(2027, 1, 31)
 SCHEDULE = {rule.id: rule for rule in load()}["CNPG-DATA-001"]

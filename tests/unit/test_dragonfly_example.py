@@ -11,7 +11,7 @@ from seawall.components.dragonfly import example
 from seawall.components.dragonfly.example import PATH, gitlab_example, render_example
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.policy.estate.building import build
-from seawall.policy.estate.folder import read_text
+from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.kinds import DRAGONFLY
 from seawall.policy.judging import judge
 from seawall.policy.rules import load

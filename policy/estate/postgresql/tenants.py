@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from seawall.policy.estate.hba import Role
 from seawall.policy.estate.kinds import CLUSTER, DATABASE, DATABASE_ROLE, POOLER, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.postgresql.hba import Role
 from seawall.policy.estate.values import CannotEvaluateError, View
 
 DEFAULT_APPLICATION = "app"

@@ -10,7 +10,7 @@ from typing import Final
 from seawall.operators.cnpg import hba as lines
 from seawall.operators.cnpg.pgbouncer import ADDRESS_ALL_SINCE, LDAP_SINCE
 from seawall.operators.versions import Version
-from seawall.policy.estate.hba import EVERYWHERE, Hba, Line, Names, Network, Unread
+from seawall.policy.estate.postgresql.hba import EVERYWHERE, Hba, Line, Names, Network, Unread
 
 _PATTERNS_SINCE = 16
 """The first major version of PostgreSQL in which `/…` names databases and roles by a regular expression."""

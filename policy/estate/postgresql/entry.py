@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from seawall.policy.estate.hba import Hba, Line, Opening, Role
 from seawall.policy.estate.kinds import CLUSTER, POOLER
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.postgres import client_tls, pooler_hba, server_hba, server_tls
-from seawall.policy.estate.tenants import Tenants, adrift, of_cluster, tenants_of
+from seawall.policy.estate.postgresql.hba import Hba, Line, Opening, Role
+from seawall.policy.estate.postgresql.postgres import client_tls, pooler_hba, server_hba, server_tls
+from seawall.policy.estate.postgresql.tenants import Tenants, adrift, of_cluster, tenants_of
 from seawall.policy.estate.values import CannotEvaluateError
 
 NO_LINE = "no line matches"

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
+from seawall.policy.acceptance.waivers import Problem, Waiver, Waivers, nearest
 from seawall.policy.estate.model import Origin
 from seawall.policy.findings import Outcome
-from seawall.policy.waivers import Problem, Waiver, Waivers, nearest
 
 MAX_BYTES = 1024 * 1024
 """A larger file is not read: a thousand waivers need a fraction of it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seawall.operators.cnpg import dns_forms, service_names
 from seawall.policy.estate.kinds import CERTIFICATE, POOLER, SERVICE
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.tenants import of_cluster
+from seawall.policy.estate.postgresql.tenants import of_cluster
 from seawall.policy.estate.values import CannotEvaluateError
 
 _DOMAIN_PARTS = 3

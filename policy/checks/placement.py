@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seawall.operators.labels import HOSTNAME, REGION, REVISION, ZONE
+from seawall.policy.checks.hardening import Path, Weakness
 from seawall.policy.estate.kinds import NAMESPACE
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError, View
-from seawall.policy.hardening import Path, Weakness
 from seawall.policy.reachability.selectors import Selector, read
 
 _KUBERNETES = ("kubernetes.io", "k8s.io")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from seawall.policy.estate.aws.documents import Document, read
+from seawall.policy.estate.aws.identities import Identities, Identity
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.documents import Document, read
-from seawall.policy.estate.identities import Identities, Identity
 from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.objects import KubeObject

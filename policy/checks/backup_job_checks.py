@@ -6,13 +6,13 @@ from datetime import timedelta
 from functools import lru_cache
 
 from seawall.operators.cnpg.schedule import ScheduleError
-from seawall.policy.backup_window import LATEST, backup_cadence, job_cadence, shortest_wait, span, today
-from seawall.policy.estate.archives import schedules_of
-from seawall.policy.estate.backup_jobs import BackupJob, Purpose, Text, backup_job
+from seawall.policy.checks.backup_window import LATEST, backup_cadence, job_cadence, shortest_wait, span, today
+from seawall.policy.checks.hardening import RESTRICTED, Judge, images, in_workload, writable_root
+from seawall.policy.estate.backups.archives import schedules_of
+from seawall.policy.estate.backups.backup_jobs import BackupJob, Purpose, Text, backup_job
 from seawall.policy.estate.kinds import CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Together, Violation
-from seawall.policy.hardening import RESTRICTED, Judge, images, in_workload, writable_root
 
 _INSTALLS = re.compile(
     r"\b(?:apt|apt-get)\s+(?:-\S+\s+)*install\b|\bapk\s+(?:-\S+\s+)*add\b|\b(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install\b"

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from seawall.policy.estate.backups.uploads import ROLE_ANNOTATION
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import EXTERNAL_SECRET, SERVICE_ACCOUNT
 from seawall.policy.estate.model import Estate, PodSet
 from seawall.policy.estate.objects import KubeObject
-from seawall.policy.estate.uploads import ROLE_ANNOTATION
 from seawall.policy.estate.values import CannotEvaluateError, View
 
 _Key = tuple[str, str, str]

@@ -19,11 +19,11 @@ import yaml
 from seawall.policy.estate import ahead
 from seawall.policy.estate.ahead import Documents
 from seawall.policy.estate.building import kube_object
-from seawall.policy.estate.kustomizations import NAMES, placed
+from seawall.policy.estate.doors.kustomizations import NAMES, placed
+from seawall.policy.estate.doors.state import is_state
+from seawall.policy.estate.doors.yaml_loader import documents
 from seawall.policy.estate.objects import KubeObject, Note, Origin
-from seawall.policy.estate.state import is_state
 from seawall.policy.estate.values import PLACEHOLDER, UNKNOWN
-from seawall.policy.estate.yaml_loader import documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 32 * 1024 * 1024

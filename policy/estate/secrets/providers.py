@@ -14,7 +14,7 @@ from seawall.policy.estate.kinds import (
     GroupKind,
 )
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.secret_uses import CONSUMERS, Uses
+from seawall.policy.estate.secrets.uses import CONSUMERS, Uses
 from seawall.policy.estate.values import CannotEvaluateError, View
 
 Name = tuple[str, str]

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seawall.operators.cnpg.connections import ENDING_PODS
-from seawall.policy.estate.entry import Entry
 from seawall.policy.estate.model import KubeObject
-from seawall.policy.estate.postgres import pooler_number
+from seawall.policy.estate.postgresql.entry import Entry
+from seawall.policy.estate.postgresql.postgres import pooler_number
 from seawall.policy.estate.values import View, WrongTypeError
 
 MOST_PAIRS = 1000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seawall.errors import UserError
-from seawall.policy.estate.engine import MAX_DEPTH, Resource, resource
+from seawall.policy.estate.doors.engine import MAX_DEPTH, Resource, resource
 from seawall.policy.estate.objects import Note
 
 MAX_BYTES = 512 * 1024 * 1024

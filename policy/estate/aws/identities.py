@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from seawall.policy.estate.documents import Document, Request, every, read, some
+from seawall.policy.estate.aws.documents import Document, Request, every, read, some
 from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.objects import KubeObject

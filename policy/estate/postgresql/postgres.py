@@ -6,9 +6,9 @@ from seawall.operators import versions
 from seawall.operators.cnpg import pgbouncer
 from seawall.operators.cnpg.projection_pooler import CONTAINER as PGBOUNCER
 from seawall.operators.versions import Version
-from seawall.policy.estate.hba import Hba
-from seawall.policy.estate.hba_parsing import of_pooler, of_server
 from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.postgresql.hba import Hba
+from seawall.policy.estate.postgresql.hba_parsing import of_pooler, of_server
 from seawall.policy.estate.values import View, WrongTypeError
 
 SERVER_HBA = ("spec", "postgresql", "pg_hba")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from seawall.policy.estate.archives import Store, users_of
+from seawall.policy.estate.aws.cloud import Cloud, Key, cloud
+from seawall.policy.estate.aws.documents import SOMEBODY, Request, every
+from seawall.policy.estate.aws.identities import Identity
+from seawall.policy.estate.backups.archives import Store, users_of
 from seawall.policy.estate.blame import blaming
-from seawall.policy.estate.cloud import Cloud, Key, cloud
-from seawall.policy.estate.documents import SOMEBODY, Request, every
-from seawall.policy.estate.identities import Identity
 from seawall.policy.estate.model import Estate
 from seawall.policy.estate.objects import KubeObject
 from seawall.policy.estate.values import CannotEvaluateError

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from seawall.operators.annotations import RESTORES, VALIDATES
-from seawall.policy.estate.archives import Archive, archives_of, by_bucket
+from seawall.policy.estate.backups.archives import Archive, archives_of, by_bucket
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, CONFIG_MAP, CRON_JOB, OBJECT_STORE
 from seawall.policy.estate.model import Estate, PodSet

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from seawall.errors import UserError
+from seawall.policy.acceptance.waivers import Waivers, nearest
 from seawall.policy.estate.model import Origin
 from seawall.policy.findings import DEFERRED_POLICY, NOT_EVALUATED_POLICY, WAIVERS_POLICY, Level
 from seawall.policy.rules import load
-from seawall.policy.waivers import Waivers, nearest
 
 ALL = "all"
 """Pulumi's name for every policy at once."""
@@ -108,7 +108,7 @@ def _unread(policy: str, given: Any) -> Iterator[str]:
 def _waivers(given: Any, file: str) -> Waivers:
     if not isinstance(given, dict):
         return Waivers()
-    from seawall.policy.waiver_file import parse
+    from seawall.policy.acceptance.waiver_file import parse
 
     properties = {key: value for key, value in given.items() if key != "enforcementLevel"}
     return parse(properties, lambda _: Origin(file=file))

@@ -1,0 +1,1 @@
+"""What a person accepts: waivers, a baseline, and levels per stack."""

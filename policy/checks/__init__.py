@@ -1,0 +1,1 @@
+"""What several rules ask alike: of pods, budgets, names, pools and backup jobs."""

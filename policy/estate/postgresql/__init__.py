@@ -1,0 +1,1 @@
+"""PostgreSQL inside a Cluster: access lines, roles, databases and certificates."""

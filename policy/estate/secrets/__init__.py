@@ -1,0 +1,1 @@
+"""Which Secrets there will be, and who refers to them."""
