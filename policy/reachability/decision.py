@@ -45,6 +45,8 @@ class Cell:
     why: str = ""
     requests: str = ""
     """Where only some requests are let through: which (`HTTP GET /metrics`)."""
+    besides: tuple[Ground, ...] = ()
+    """Open on one side: the other rules there that may allow it, or allow some requests of it."""
     unread: CannotEvaluateError | None = None
     """The first part of a policy that could not be read and may decide; `unread.subject` is the policy."""
 
@@ -97,7 +99,7 @@ def _both(halves: list[Cell], unseen: list[str]) -> Cell:
         tuple(ground for half in deciding for ground in half.by),
         "; ".join([*(half.why for half in deciding), *unseen]),
         " and ".join(dict.fromkeys(half.requests for half in halves if half.requests)) if answer else "",
-        next((half.unread for half in deciding if half.unread is not None), None),
+        unread=next((half.unread for half in deciding if half.unread is not None), None),
     )
 
 
@@ -136,7 +138,7 @@ def _cell(policies: PolicySet, side: Side, party: Party, port: Port, target: Par
             return _undecided(doubts)
         if isolated is False and not (own_node and policies.platform.cilium and _about_requests_of_host(allowed)):
             allowed = []
-        return _open(side, allowed, own_node=own_node)
+        return _open(side, allowed, allowing, own_node=own_node)
     perhaps = [match.ground for match in allowing]
     if isolated and not perhaps:
         names = ", ".join(dict.fromkeys(ground.policy.title for ground in side.isolating))
@@ -149,17 +151,19 @@ def _about_requests_of_host(allowed: list[Match]) -> bool:
     return all(match.requests and match.peer is not None and match.peer.only_host for match in allowed)
 
 
-def _open(side: Side, allowed: list[Match], *, own_node: bool) -> Cell:
+def _open(side: Side, allowed: list[Match], allowing: list[Match], *, own_node: bool) -> Cell:
     if not allowed:
         reason = "its own node always gets in" if own_node else f"nothing isolates the pods for {side.direction.value}"
         return Cell(True, why=reason)
     free = [match for match in allowed if not match.requests]
     asked = [] if free else [match.requests for match in allowed]
-    grounds = tuple(match.ground for match in free or allowed)
-    return Cell(True, grounds, f"{grounds[0].text} it", " or ".join(dict.fromkeys(asked)))
+    deciding = free or allowed
+    grounds = tuple(match.ground for match in deciding)
+    besides = tuple(match.ground for match in allowing if all(match is not other for other in deciding))
+    return Cell(True, grounds, f"{grounds[0].text} it", " or ".join(dict.fromkeys(asked)), besides)
 
 
 def _undecided(doubts: list[Ground]) -> Cell:
     unread = next((ground.rule.unread for ground in doubts if ground.rule is not None and ground.rule.unread), None)
     reasons = dict.fromkeys(ground.doubt for ground in doubts)
-    return Cell(None, tuple(doubts), f"it depends on {'; '.join(reasons)}", "", unread)
+    return Cell(None, tuple(doubts), f"it depends on {'; '.join(reasons)}", unread=unread)

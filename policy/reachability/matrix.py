@@ -141,7 +141,7 @@ class Matrix:
             (ground.rule, ground.peer, row.port)
             for row in self.rows
             if row.into.open is not False
-            for ground in row.into.by
+            for ground in (*row.into.by, *row.into.besides)
             if ground.rule is not None and ground.peer is not None and _stands_for(row.source.party, ground.peer)
         )
 

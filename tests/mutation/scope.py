@@ -5,7 +5,6 @@ from pathlib import Path
 NOT_OURS = {
     "__init__.py": "loads; has no verdict",
     "policy/__main__.py": "starts the server",
-    "policy/pack/": "starts the server",
     "policy/report/": "writes what was found",
     "policy/reachability/matrix_text.py": "writes what was found",
     "policy/remarks.py": "writes what was not looked at",
@@ -16,11 +15,9 @@ NOT_OURS = {
     "policy/acceptance/baseline.py": "compares with an older run",
     "policy/acceptance/waivers.py": "what is excused, after it was found",
     "policy/acceptance/waiver_file.py": "what is excused, after it was found",
-    "policy/estate/doors/folder.py": "a door: reads YAML",
-    "policy/estate/doors/state.py": "a door: reads a stack's state",
-    "policy/estate/doors/live.py": "a door: reads a cluster",
-    "policy/estate/doors/cluster_api.py": "a door: reads a cluster",
-    "policy/estate/doors/engine.py": "a door: reads the engine's messages",
+    "policy/estate/doors/": "read YAML, a stack's state, a cluster, the engine's messages",
+    "policy/second_core.py": "runs the rules in two processes; they find the same",
+    "policy/carrying.py": "carries what was found between two processes",
 }
 """What is not mutated, by the end of its path or the folder that it is in, and what it is for."""
 
