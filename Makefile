@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity test-oracles test-mutation licences lock
+.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity test-oracles test-mutation test-data licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -69,6 +69,9 @@ bench-policy: venv ## measure what the policy pack costs, into docs/bench-policy
 
 docs: venv ## write the generated pages of docs/; ARGS=--check lists those that are out of date
 	@$(seawall) docs $(ARGS)
+
+test-data: venv ## archive, lose and restore real PostgreSQL servers, every combination, into docs/data.md
+	@SEAWALL_DATA=long $(py) -m pytest -o cache_dir=$(SEAWALL_CACHE)/pytest tests/data $(ARGS)
 
 kill-matrix: venv ## write docs/kill-matrix.md from the cases that the tests run
 	@PYTHONPATH=.:tests/unit:tests/policy $(py) tests/policy/kill_page.py

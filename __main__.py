@@ -76,7 +76,9 @@ def deploy(settings: StackSettings) -> None:
         access = NamespaceAccessArgs(settings.cnpg, after=(namespaces[settings.cnpg.namespace],))
         NamespaceAccess("databases-access", access, opts)
         stores = backup_buckets(settings.aws, settings.cnpg, opts)
-        after = (namespaces[settings.cnpg.namespace], *operators.postgres, *stores.values())
+        drills = [it.restore_drill.namespace for it in settings.cnpg.clusters.values() if it.restore_drill is not None]
+        homes = [namespaces[name] for name in (settings.cnpg.namespace, *drills)]
+        after = (*homes, *operators.postgres, *stores.values())
         pulumi.export("postgres", postgres(settings, settings.cnpg, after, stores, opts))
         pulumi.export("backups", {name: {"bucket": it.bucket, "keyArn": it.key_arn} for name, it in stores.items()})
     if settings.consumers is not None and settings.producer is not None:

@@ -9,7 +9,7 @@ intention is written onto the object that it is about. Values are JSON, keys sor
 - `SCRAPER`, on the same: `{"labels":{"app.kubernetes.io/name":"vmagent"},"namespace":"observability"}`
 - `REVOKES_CONNECT`, on a Job: `shared-postgres/harbor`, plain text, cluster/database
 - `VALIDATES`, on a CronJob: `databases/shared-postgres`, plain text, namespace/Cluster
-- `RESTORES`, on a CronJob and on the Clusters that it makes: the same
+- `RESTORES`, on a CronJob, on the Clusters that it makes and on the ObjectStore that they read: the same
 - `SUPERUSER`, on a Cluster and a DatabaseRole: plain text, the reason
 - `SINGLE_INSTANCE`, on a Cluster of one instance: plain text, the reason
 - `PURPOSE`, on a Dragonfly: plain text, `cache` or `queue`
@@ -44,8 +44,8 @@ VALIDATES = f"{PREFIX}validates-backups"
 """On a CronJob that looks whether the backups of a Cluster are there: which, as `<namespace>/<Cluster>`."""
 
 RESTORES = f"{PREFIX}restores"
-"""On a CronJob that restores the backups of a Cluster to prove that it can be done, and on the Cluster that it makes
-for it: which, as `<namespace>/<Cluster>`."""
+"""On a CronJob that restores the backups of a Cluster to prove that it can be done, on the Cluster that it makes for
+it, and on an ObjectStore that is there for that alone: which, as `<namespace>/<Cluster>`."""
 
 SUPERUSER = f"{PREFIX}superuser-access"
 """On a Cluster while its superuser may sign in over the network: as an annotation the reason, as a label `"on"`."""

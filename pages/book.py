@@ -16,6 +16,7 @@ from seawall.pages import (
     story_cnpg,
     story_dragonfly,
     traceability,
+    validator,
     versions,
 )
 from seawall.pages.markdown import MADE
@@ -51,6 +52,7 @@ def _pages(checkout: Path) -> Iterator[tuple[str, str]]:
     yield "docs/traceability.md", traceability.page(known, load())
     yield "docs/rules/README.md", rules.page(load())
     yield "docs/versions.md", versions.page()
+    yield "docs/validator.md", validator.page()
     yield from schemas.pages().items()
     for stack in contracts.producers(rendered):
         if stack.settings.dragonfly is not None:

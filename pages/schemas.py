@@ -1,13 +1,15 @@
-"""The published JSON schemas: of what the pack reads, and of what a check writes."""
+"""The published JSON schemas: of what the pack reads, of what a check writes, and of what the validator prints."""
 
 import json
 from typing import Any
 
+from seawall.components.cnpg import validation_report
 from seawall.policy.acceptance import waiver_file
 from seawall.policy.report import form
 
 _MADE = {
     "docs/schemas/check.schema.json": (form.schema, "What `seawall check --format json` writes"),
+    "docs/schemas/validation-report-v1.schema.json": (validation_report.schema, "What a validation of backups prints"),
     "docs/schemas/waivers.schema.json": (waiver_file.schema, "A file of waivers for `seawall check --waivers`"),
 }
 

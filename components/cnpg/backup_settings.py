@@ -1,4 +1,4 @@
-"""Settings of backups: where they go, when, how encrypted; how they are validated; where restores are drilled."""
+"""Settings of backups: where they go, when, how encrypted; how they are validated."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from seawall.components.aws.settings import BucketName
 from seawall.components.base import Problem, Settings, rule
-from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, Namespace, SecretKey, Text, duration
+from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, SecretKey, Text, duration
 from seawall.components.problems import RefusedError
 from seawall.operators.barman import RETENTION_PATTERN, DataCompression, Encryption, WalCompression
 from seawall.operators.cnpg.schedule import ScheduleError, decode, from_five_fields
@@ -67,6 +67,18 @@ def _prefix(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", value) or ".." in value:
         raise RefusedError("must be a folder in the bucket, like shared-postgres, without a slash at either end")
     return value
+
+
+def longest_wait(schedule: str) -> timedelta:
+    """The longest time between two of the next 50 runs of a schedule of five fields."""
+    runs = itertools.islice(CronSim(schedule.upper(), _FROM), 50)
+    return max((later - earlier for earlier, later in itertools.pairwise(runs)), default=timedelta(days=366))
+
+
+def shortest_wait(schedule: str) -> timedelta:
+    """The shortest time between two of the next 50 runs of a schedule of five fields."""
+    runs = itertools.islice(CronSim(schedule.upper(), _FROM), 50)
+    return min((later - earlier for earlier, later in itertools.pairwise(runs)), default=timedelta(days=366))
 
 
 Schedule = Annotated[str, AfterValidator(_schedule)]
@@ -175,21 +187,54 @@ class Backup(Settings):
 
 
 class Validation(Settings):
-    """The check that backups are there, young enough and encrypted."""
+    """The check that a restore would find what it needs: backups, WAL, encryption."""
 
     schedule: CronFive = Field(description="When it runs: five fields, minute first, UTC")
     max_backup_age: Duration = Field(description="How old the newest base backup may be, like 26h")
     rpo: Duration = Field(
         description="How much may be lost: the newest WAL file may be this and the archive timeout (5m) old"
     )
+    max_backup_duration: Duration = Field(
+        default="6h", description="How long a base backup may be under way before it counts as one that failed"
+    )
+    tool: Literal["validator", "aws-cli", "mc"] = Field(
+        default="validator",
+        description="What looks: `validator` is ours and checks everything; `aws-cli` and `mc` run a short script of "
+        "shell on their vendors' images, which sees age and encryption of the newest and no hole in the WAL",
+    )
+    deep: bool = Field(
+        default=False,
+        description="Reads the newest base backup and a sample of WAL whole, every time: damage inside objects is seen",
+    )
+    all_objects: bool = Field(
+        default=False, description="Looks at the encryption of every object instead of a sample, a request for each"
+    )
+    sample: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=20, description="How many WAL objects since the backup are looked at; with `deep` so many are read"
+    )
+    page_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=20, description="With `deep`: of how many of 100 relation files the page checksums are verified"
+    )
+    timeout: Duration = Field(default="10m", description="How long a run may take; with `deep` give it more")
 
-    RISKS: ClassVar[Mapping[str, str]] = {"schedule": "CNPG-DATA-001"}
+    RISKS: ClassVar[Mapping[str, str]] = {"schedule": "CNPG-DATA-001", "tool": "CNPG-SEC-001"}
+
+    @rule
+    def _a_short_script_has_no_depth(self) -> Iterator[Problem]:
+        if self.tool != "validator":
+            for name in sorted({"deep", "all_objects", "sample", "page_percent"} & self.model_fields_set):
+                yield Problem((name,), f"is read only with `tool: validator`; `{self.tool}` looks at the newest alone")
+
+    @rule
+    def _a_run_ends_before_the_next_begins(self) -> Iterator[Problem]:
+        between = shortest_wait(self.schedule)
+        if duration(self.timeout) >= between:
+            yield Problem(("timeout",), f"must be shorter than the {between} between two runs", self.timeout)
 
     @property
     def longest_gap(self) -> timedelta:
         """The longest time between two of the next 50 runs."""
-        runs = itertools.islice(CronSim(self.schedule.upper(), _FROM), 50)
-        return max((later - earlier for earlier, later in itertools.pairwise(runs)), default=timedelta(days=366))
+        return longest_wait(self.schedule)
 
     @property
     def max_backup_age_seconds(self) -> int:
@@ -197,20 +242,16 @@ class Validation(Settings):
         return int(duration(self.max_backup_age).total_seconds())
 
     @property
+    def max_backup_duration_seconds(self) -> int:
+        """How long a base backup may be under way, in seconds."""
+        return int(duration(self.max_backup_duration).total_seconds())
+
+    @property
+    def timeout_seconds(self) -> int:
+        """How long a run may take, in seconds."""
+        return int(duration(self.timeout).total_seconds())
+
+    @property
     def max_wal_age_seconds(self) -> int:
         """How old the newest WAL file may be, in seconds: the RPO and the archive timeout."""
         return int((duration(self.rpo) + duration(ARCHIVE_TIMEOUT)).total_seconds())
-
-
-class RestoreDrill(Settings):
-    """The regular restore that proves that backups can be restored."""
-
-    namespace: Namespace = Field(description="A namespace of its own, so that a drill can never touch the real cluster")
-    schedule: CronFive = Field(description="When it runs: five fields, minute first, UTC")
-    max_age: Duration = Field(description="How old the last successful drill may be, like 8d")
-
-    RISKS: ClassVar[Mapping[str, str]] = {
-        "namespace": "CNPG-OPS-002",
-        "schedule": "CNPG-OPS-002",
-        "max_age": "CNPG-OPS-002",
-    }

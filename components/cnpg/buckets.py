@@ -7,6 +7,7 @@ from seawall.components.aws.args import BackupBucketArgs
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.cnpg.args import BackupTarget
 from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.drill.names import drill_name, restored_name
 from seawall.components.cnpg.object_names import validation_name
 from seawall.components.cnpg.settings import CnpgSettings
 from seawall.operators.barman import kms_argument
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def bucket_args(aws: AwsSettings, cnpg: CnpgSettings) -> dict[str, BackupBucketArgs]:
     """Bucket → what it is made from, for every bucket on AWS that a cluster backs up to.
 
-    With IAM roles the clusters' service accounts may write, and those of their validation may read.
+    With IAM roles the clusters' service accounts may write, and those of their validation and drills may read.
     """
     using: dict[str, dict[str, PostgresCluster]] = {}
     for name, cluster in cnpg.clusters.items():
@@ -30,10 +31,19 @@ def bucket_args(aws: AwsSettings, cnpg: CnpgSettings) -> dict[str, BackupBucketA
             aws=aws,
             prefixes=tuple(sorted(cluster.backup.prefix for cluster in clusters.values())),
             writer_service_accounts=tuple(f"{cnpg.namespace}:{name}" for name in clusters),
-            reader_service_accounts=tuple(f"{cnpg.namespace}:{validation_name(name)}" for name in clusters),
+            reader_service_accounts=tuple(
+                account for name, cluster in clusters.items() for account in _readers(cnpg.namespace, name, cluster)
+            ),
         )
         for bucket, clusters in using.items()
     }
+
+
+def _readers(namespace: str, name: str, cluster: PostgresCluster) -> tuple[str, ...]:
+    """Who validates, and who restores in a drill: the runner, and the pods that the operator makes for it."""
+    drill = cluster.restore_drill
+    drills = (drill_name(name), restored_name(name)) if drill is not None else ()
+    return (f"{namespace}:{validation_name(name)}", *(f"{drill.namespace}:{it}" for it in drills if drill is not None))
 
 
 def backup_target(aws: AwsSettings, cluster: PostgresCluster, buckets: Mapping[str, "BackupBucket"]) -> BackupTarget:

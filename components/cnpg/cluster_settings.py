@@ -10,8 +10,10 @@ from seawall.components.base import Problem, Settings, rule
 from seawall.components.cnpg import parameters as pg
 from seawall.components.cnpg.alert_settings import AlertThresholds
 from seawall.components.cnpg.application_settings import Application, Names, fill, sql_name_problem
-from seawall.components.cnpg.backup_settings import Backup, RestoreDrill, Validation
+from seawall.components.cnpg.backup_settings import Backup, Validation
 from seawall.components.cnpg.connections import demand, direct_demand
+from seawall.components.cnpg.drill_checks import drill_problems
+from seawall.components.cnpg.drill_settings import RestoreDrill
 from seawall.components.cnpg.secret_settings import SecretPaths
 from seawall.components.deletion import UnprotectedReason, unprotected_problems, unprotected_reason
 from seawall.components.fields import (
@@ -129,7 +131,13 @@ class PostgresCluster(Settings):
         default_factory=CertificateProbe,
         description="The check of the certificates that clients are shown: validity, and every name of every pooler",
     )
-    restore_drill: RestoreDrill | None = Field(default=None, description="The regular restore")
+    restore_drill: RestoreDrill | None = Field(
+        default=None, description="The regular restore, without which nobody knows whether backups can be restored"
+    )
+    undrilled_reason: Text | None = Field(
+        default=None,
+        description="Needed for, and only for, no `restore_drill`: how else it is known that backups restore",
+    )
     secrets: SecretPaths = Field(description="Where secrets are in the secret store")
     names: Names = Field(default_factory=Names, description="How the names of an application's objects are made")
     applications: Annotated[dict[ServiceName, Application], Field(min_length=1)] = Field(
@@ -143,6 +151,7 @@ class PostgresCluster(Settings):
         "other_connections": "CNPG-PERF-001",
         "superuser_access": "CNPG-TECH-001",
         "superuser_reason": "CNPG-TECH-001",
+        "undrilled_reason": "CNPG-OPS-002",
     }
 
     @property
@@ -284,6 +293,23 @@ class PostgresCluster(Settings):
                 self.validation.max_backup_age,
                 "CNPG-DATA-001",
             )
+
+    @rule
+    def _restores_are_drilled(self) -> Iterator[Problem]:
+        if self.restore_drill is None and self.undrilled_reason is None:
+            yield Problem(
+                ("restore_drill",),
+                "is missing: a backup that nobody has restored is a hope; if restores are proven elsewhere, say how in "
+                "`undrilled_reason`",
+                risk="CNPG-OPS-002",
+            )
+        if self.restore_drill is not None and self.undrilled_reason is not None:
+            yield Problem(("undrilled_reason",), "is read only without `restore_drill`; remove it")
+
+    @rule
+    def _the_drill_fits(self) -> Iterator[Problem]:
+        if self.restore_drill is not None:
+            yield from drill_problems(self, self.restore_drill)
 
     @rule
     def _entries_differ(self) -> Iterator[Problem]:

@@ -17,6 +17,11 @@ from seawall.components.cnpg import (
 )
 from seawall.components.cnpg.args import BackupTarget, CnpgSharedClusterArgs
 from seawall.components.cnpg.contract import contract, postgres_connections
+from seawall.components.cnpg.drill import access as drill_access
+from seawall.components.cnpg.drill import manifests as drill_manifests
+from seawall.components.cnpg.drill import monitoring as drill_monitoring
+from seawall.components.cnpg.drill.network import network_policies as drill_policies
+from seawall.components.cnpg.drill_settings import RestoreDrill
 from seawall.components.contract import Connection
 from seawall.components.kubernetes.metadata import Manifest
 from seawall.components.kubernetes.register import register
@@ -26,7 +31,7 @@ __all__ = ["BackupTarget", "CnpgSharedCluster", "CnpgSharedClusterArgs"]
 
 
 class CnpgSharedCluster(pulumi.ComponentResource):
-    """A Postgres cluster, its backups and their validation, and for each application role, database and pooler.
+    """A Postgres cluster, its backups, their validation and a restore drill; per application role, database, pooler.
 
     A Job closes each database to every other role; former host names are served as aliases where that is asked for.
 
@@ -67,6 +72,8 @@ class CnpgSharedCluster(pulumi.ComponentResource):
             self._register(f"scrape-{purpose}", manifest)
         self._register("alerts", monitoring.rules(args))
         self._certificates()
+        if args.settings.restore_drill is not None:
+            self._drill(args.settings.restore_drill)
         self.register_outputs({"contract": self.contract})
 
     def _applications(self, cluster: pulumi.Resource, walls: Sequence[pulumi.Resource]) -> None:
@@ -93,6 +100,26 @@ class CnpgSharedCluster(pulumi.ComponentResource):
         script = self._register("validation-script", validation.config_map(self._args))
         account = self._register("validation-account", validation.service_account(self._args))
         self._register("validation", validation.cron_job(self._args), script, account, *needed)
+
+    def _drill(self, drill: RestoreDrill) -> None:
+        """Everything of the restore drill is in its own namespace, and needs nothing of the cluster to be there."""
+        args = self._args
+        needed = {
+            **{
+                f"network-{policy.removeprefix(f'{args.name}-')}": manifest
+                for policy, manifest in drill_policies(args, drill).items()
+            },
+            **(secrets := drill_manifests.secrets(args, drill)),
+            "object-store": drill_manifests.object_store(args, drill),
+            "script": drill_manifests.config_map(args, drill),
+            "report": drill_manifests.report(args, drill),
+            "account": drill_manifests.service_account(args, drill),
+            **drill_access.manifests(args, drill),
+        }
+        made = [self._register(f"drill-{purpose}", manifest) for purpose, manifest in needed.items()]
+        self._register("drill", drill_manifests.cron_job(args, drill), *made)
+        names = tuple(manifest["metadata"]["name"] for manifest in secrets.values())
+        self._register("drill-alerts", drill_monitoring.rules(args, drill, names))
 
     def _certificates(self) -> None:
         made = certificates.manifests(self._args)

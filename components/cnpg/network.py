@@ -78,7 +78,7 @@ def instances(args: CnpgSharedClusterArgs) -> Policy:
         egress=(
             *(() if args.settings.backup.egress == "world" else (network.DNS_SEEN,)),
             Rule(peers=(peers,), tcp=(STATUS_PORT,)),
-            _object_store(args),
+            object_store(args),
         ),
     )
 
@@ -110,7 +110,7 @@ def validation(args: CnpgSharedClusterArgs) -> Policy:
         ingress=(),
         egress=(
             network.DNS if args.settings.backup.egress == "world" else network.DNS_SEEN,
-            _object_store(args),
+            object_store(args),
         ),
     )
 
@@ -157,7 +157,7 @@ def _scraper(args: CnpgSharedClusterArgs) -> Pods:
     return Pods(observability.namespace, observability.scraper_labels)
 
 
-def _object_store(args: CnpgSharedClusterArgs) -> Rule:
+def object_store(args: CnpgSharedClusterArgs) -> Rule:
     """The object store, and with IAM roles the token service beside it: both are outside the cluster, on https."""
     backup = args.settings.backup
     port = (backup.endpoint or "").rpartition(":")[2]

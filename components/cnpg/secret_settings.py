@@ -48,6 +48,11 @@ class SecretPaths(Settings):
     backup_reader: SecretPath | None = Field(
         default=None, description="Entry with the keys that validate and restore; not needed with IAM roles (irsa)"
     )
+    endpoint_ca: SecretPath | None = Field(
+        default=None,
+        description="Entry with the certificate authority of the backup's endpoint, whose property is called like "
+        "`backup.endpoint_ca.key`; needed, and read, only for a restore drill, which is in another namespace",
+    )
     backup_fields: BackupFields = Field(default_factory=BackupFields, description="Properties of those two entries")
     ca: SecretPath | None = Field(
         default=None,

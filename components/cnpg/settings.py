@@ -104,6 +104,23 @@ class CnpgSettings(Settings):
         yield from each(self.clusters, check)
 
     @rule
+    def _drills_are_apart(self) -> Iterator[Problem]:
+        seen: dict[str, str] = {}
+
+        def check(name: str, cluster: PostgresCluster) -> Iterator[Problem]:
+            namespace = cluster.restore_drill.namespace if cluster.restore_drill is not None else None
+            if namespace is not None and seen.setdefault(namespace, name) != name:
+                yield Problem(
+                    ("clusters", name, "restore_drill", "namespace"),
+                    f"must be a namespace of its own: the drill of {seen[namespace]} has it, whose keys and account "
+                    "would be within reach",
+                    namespace,
+                    "CNPG-OPS-002",
+                )
+
+        yield from each(self.clusters, check)
+
+    @rule
     def _archives_are_apart(self) -> Iterator[Problem]:
         seen: dict[tuple[str | None, str, str], str] = {}
 

@@ -1,9 +1,11 @@
 """The CronJob that validates what the backups left in the object store, as plain data."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.backup import ACCESS_KEY_ID, SECRET_ACCESS_KEY, environment
+from seawall.components.cnpg.validator.classes import CHECKS, Failure
 from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.metadata import Manifest, metadata
 from seawall.components.kubernetes.pod_security import container_security_context, pod_security_context
@@ -11,28 +13,53 @@ from seawall.operators.annotations import VALIDATES, instance
 from seawall.operators.cnpg import UID
 from seawall.operators.versions import barman_sidecar_image
 
-SCRIPT = Path(__file__).parent / "validator" / "check.py"
-"""What runs; it goes into the ConfigMap as it is."""
+VALIDATOR = Path(__file__).parent / "validator"
+"""What runs; its files go into the ConfigMap as they are, a key for each."""
+
+_SHORT = Path(__file__).parent / "validation_scripts"
+SCRIPTS: Mapping[str, Path] = {"aws-cli": _SHORT / "aws-cli.sh", "mc": _SHORT / "mc.sh"}
+"""The short scripts of the other tools, for a POSIX shell."""
+SHELL = "/bin/sh"
+IMAGES: Mapping[str, str] = {
+    "aws-cli": "docker.io/amazon/aws-cli:2.27.50",
+    "mc": "quay.io/minio/mc:RELEASE.2025-08-13T08-35-41Z",
+}
+"""The vendors' images of the other tools, which have a shell."""
+SEEN_BY_SHORT = frozenset({"store", "backup-age", "encryption-backup", "wal-age", "encryption-wal"})
+"""The checks that the short scripts make, each at the newest object alone."""
 
 MOUNT = "/opt/seawall"
 PYTHON = "/venv/bin/python"
 """The interpreter of the sidecar's image, which has no shell."""
 
-TIMEOUT_SECONDS = 600
+FINAL = tuple(sorted({*Failure} - {Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED}))
+"""Exit codes after which a second run would find the same: the Job fails at once."""
+
 LATEST_START_SECONDS = 3600
 """A run that could not start for this long is given up; the next one comes."""
+
+TERMINATION_FILE = "/dev/termination-log"
+"""Where Kubernetes takes the verdict from, which `kubectl describe pod` then shows; mounted into every container."""
 
 RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
 
 
 def config_map(args: CnpgSharedClusterArgs) -> Manifest:
-    """The script."""
+    """What runs."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(args.validation_name, args.namespace, labels=args.labels),
-        "data": {SCRIPT.name: SCRIPT.read_text(encoding="utf-8")},
+        "data": {name: path.read_text(encoding="utf-8") for name, path in _files(args).items()},
     }
+
+
+def _files(args: CnpgSharedClusterArgs) -> dict[str, Path]:
+    """Key of the ConfigMap → file."""
+    tool = args.settings.validation.tool
+    if tool != "validator":
+        return {SCRIPTS[tool].name: SCRIPTS[tool]}
+    return {path.name: path for path in sorted(VALIDATOR.glob("*.py"))}
 
 
 def service_account(args: CnpgSharedClusterArgs) -> Manifest:
@@ -43,7 +70,7 @@ def service_account(args: CnpgSharedClusterArgs) -> Manifest:
 
 
 def cron_job(args: CnpgSharedClusterArgs) -> Manifest:
-    """The CronJob: our script on the sidecar's image, read-only credentials, no root, nothing writable but /tmp."""
+    """The CronJob: read-only credentials, no root, nothing writable but /tmp; with `validator` no shell either."""
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -64,8 +91,11 @@ def cron_job(args: CnpgSharedClusterArgs) -> Manifest:
             "jobTemplate": {
                 "metadata": {"labels": args.validation_pods},
                 "spec": {
-                    "activeDeadlineSeconds": TIMEOUT_SECONDS,
+                    "activeDeadlineSeconds": args.settings.validation.timeout_seconds,
                     "backoffLimit": 1,
+                    "podFailurePolicy": {
+                        "rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": list(FINAL)}}]
+                    },
                     "template": {"metadata": {"labels": args.validation_pods}, "spec": _pod(args)},
                 },
             },
@@ -82,9 +112,8 @@ def _pod(args: CnpgSharedClusterArgs) -> Manifest:
         "containers": [
             {
                 "name": "validate",
-                "image": barman_sidecar_image(args.operator.plugin),
-                "command": [PYTHON, "-B", f"{MOUNT}/{SCRIPT.name}"],
-                "env": [*_expectations(args), *environment(args), *_credentials(args)],
+                **_program(args),
+                "env": [*_expectations(args), *environment(args), *_credentials(args), *_tool_environment(args)],
                 "resources": RESOURCES,
                 "securityContext": container_security_context(UID),
                 "volumeMounts": [
@@ -95,11 +124,52 @@ def _pod(args: CnpgSharedClusterArgs) -> Manifest:
             }
         ],
         "volumes": [
-            {"name": "script", "configMap": {"name": args.validation_name}},
+            {"name": "script", "configMap": {"name": args.validation_name, "items": _items(args)}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
             *_ca_volume(args),
         ],
     }
+
+
+def _program(args: CnpgSharedClusterArgs) -> Manifest:
+    tool = args.settings.validation.tool
+    if tool != "validator":
+        return {"image": IMAGES[tool], "command": [SHELL, f"{MOUNT}/{SCRIPTS[tool].name}"]}
+    return {
+        "image": barman_sidecar_image(args.operator.plugin),
+        "command": [PYTHON, "-B", "-m", VALIDATOR.name],
+        "workingDir": MOUNT,
+    }
+
+
+def _items(args: CnpgSharedClusterArgs) -> list[Manifest]:
+    """Where the files of the ConfigMap, which has no folders, are mounted."""
+    folder = f"{VALIDATOR.name}/" if args.settings.validation.tool == "validator" else ""
+    return [{"key": name, "path": f"{folder}{name}"} for name in _files(args)]
+
+
+def _tool_environment(args: CnpgSharedClusterArgs) -> list[Manifest]:
+    """What only this tool reads."""
+    settings, backup = args.settings.validation, args.settings.backup
+    if settings.tool == "validator":
+        values = {
+            "MAX_BACKUP_DURATION_SECONDS": str(settings.max_backup_duration_seconds),
+            "SAMPLE": str(settings.sample),
+            "PAGE_PERCENT": str(settings.page_percent),
+            "DEEP": "true" if settings.deep else "false",
+            "ALL_OBJECTS": "true" if settings.all_objects else "false",
+            "TERMINATION_FILE": TERMINATION_FILE,
+        }
+    else:
+        unseen = [check.name for check in CHECKS if check.name not in SEEN_BY_SHORT]
+        values = {"NOT_CHECKED": ",".join(f'"{name}"' for name in unseen), "HOME": "/tmp"}  # noqa: S108
+        if settings.tool == "mc":
+            # Kubernetes puts the two keys, which stand above, into the address; nothing of them is in the manifest.
+            host = (backup.endpoint or "").removeprefix("https://")
+            values["MC_HOST_store"] = f"https://$(AWS_ACCESS_KEY_ID):$(AWS_SECRET_ACCESS_KEY)@{host}"
+            if backup.endpoint_ca is not None:
+                values["SSL_CERT_FILE"] = f"{MOUNT}-ca/{backup.endpoint_ca.key}"
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def _expectations(args: CnpgSharedClusterArgs) -> list[Manifest]:

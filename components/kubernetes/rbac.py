@@ -1,4 +1,4 @@
-"""Rights of people in one namespace: Roles, and who has them."""
+"""Rights in one namespace: Roles, and the people and pods that have them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +41,21 @@ def _rule(right: Right) -> Manifest:
 
 
 def role_binding(
-    name: str, namespace: str, *, groups: Sequence[str], labels: Mapping[str, str] | None = None
+    name: str,
+    namespace: str,
+    *,
+    groups: Sequence[str] = (),
+    accounts: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Gives the Role of the same name to groups of users."""
+    """Gives the Role of the same name to groups of users, and to service accounts of the same namespace."""
     return {
         "apiVersion": API_VERSION,
         "kind": "RoleBinding",
         "metadata": metadata(name, namespace, labels=labels),
         "roleRef": {"apiGroup": API_GROUP, "kind": "Role", "name": name},
-        "subjects": [{"apiGroup": API_GROUP, "kind": "Group", "name": group} for group in groups],
+        "subjects": [
+            *({"apiGroup": API_GROUP, "kind": "Group", "name": group} for group in groups),
+            *({"kind": "ServiceAccount", "name": account, "namespace": namespace} for account in accounts),
+        ],
     }

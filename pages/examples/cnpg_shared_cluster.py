@@ -14,6 +14,11 @@ namespace = pulumi_kubernetes.core.v1.Namespace(
     metadata={"name": "databases", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
     opts=pulumi.ResourceOptions(provider=cluster),
 )
+drills = pulumi_kubernetes.core.v1.Namespace(
+    "databases-drill",
+    metadata={"name": "databases-drill", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    opts=pulumi.ResourceOptions(provider=cluster),
+)
 platform = Platform.model_validate(
     {
         "cluster": "example",
@@ -42,6 +47,7 @@ settings = PostgresCluster.model_validate(
             "encryption": "AES256",
         },
         "validation": {"schedule": "0 3 * * *", "max_backup_age": "26h", "rpo": "10m"},
+        "restore_drill": {"namespace": "databases-drill", "schedule": "0 4 * * 0", "max_age": "8d"},
         "secrets": {
             "roles": "databases/{app}",
             "backup_writer": "databases/backup-writer",
@@ -62,7 +68,7 @@ postgres = CnpgSharedCluster(
         platform=platform,
         operator=CnpgOperator(),
         target=BackupTarget(),
-        after=(namespace,),
+        after=(namespace, drills),
     ),
     pulumi.ResourceOptions(providers=[cluster]),
 )

@@ -41,6 +41,7 @@ POSTGRES: dict[str, Any] = {
     "parameters": {"max_connections": "200", "shared_buffers": "256MB"},
     "backup": {"bucket": "backups", "prefix": "main", "schedule": "0 0 2 * * *", "retention": "30d"},
     "validation": {"schedule": "0 3 * * *", "max_backup_age": "26h", "rpo": "10m"},
+    "undrilled_reason": "a test",
     "secrets": {"roles": "db/{app}", "backup_writer": "db/writer", "backup_reader": "db/reader", "ca": "db/ca"},
     "applications": {
         "shop": {

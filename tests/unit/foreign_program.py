@@ -64,6 +64,7 @@ postgres = PostgresCluster.model_validate(
         "resources": SIZES,
         "backup": {"bucket": "shop-backups", "prefix": "main", "schedule": "0 0 2 * * *", "retention": "30d"},
         "validation": {"schedule": "0 3 * * *", "max_backup_age": "26h", "rpo": "10m"},
+        "undrilled_reason": "a test",
         "secrets": {"roles": "shop/{app}", "backup_writer": "shop/writer", "backup_reader": "shop/reader"},
         "applications": {
             "shop": {"pool_mode": "transaction", "default_pool_size": 5, "clients": {"this": ["shop"]}},

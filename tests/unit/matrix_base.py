@@ -69,6 +69,7 @@ BASE: Final[Config] = {
                 "parameters": {"max_connections": "120", "shared_buffers": "128MB"},
                 "backup": {"bucket": "backups", "prefix": "main", "schedule": "0 30 1 * * *", "retention": "7d"},
                 "validation": {"schedule": "30 2 * * *", "max_backup_age": "26h", "rpo": "10m"},
+                "undrilled_reason": "a test",
                 "secrets": {
                     "roles": "here/postgres/{app}",
                     "backup_writer": "here/postgres/writer",

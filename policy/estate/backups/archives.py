@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from seawall.operators import barman
+from seawall.operators.annotations import RESTORES
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, OBJECT_STORE, SCHEDULED_BACKUP
 from seawall.policy.estate.model import Estate
@@ -310,8 +311,12 @@ def users(estate: Estate) -> Mapping[KubeObject, tuple[Archive, ...]]:
 
 
 def restored_only(thing: KubeObject, estate: Estate) -> bool:
-    """Whether an object is an ObjectStore that Clusters are restored from, and that none writes to."""
-    return thing in estate.memo(_sources) and not users_of(thing, estate)
+    """Whether an object is an ObjectStore that Clusters are restored from, and that none writes to.
+
+    A drill's says so itself: the Cluster that is restored from it is there only while the drill runs.
+    """
+    declared = thing.annotation(RESTORES) is not None
+    return (declared or thing in estate.memo(_sources)) and not users_of(thing, estate)
 
 
 def _sources(estate: Estate) -> frozenset[KubeObject]:

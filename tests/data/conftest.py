@@ -1,0 +1,178 @@
+"""Backups that restore, proven with the real programs. Here: what the tests of this folder are given.
+
+A test asks for `tools` (skipped with the reason when PostgreSQL or barman-cloud cannot be had; in CI it fails instead)
+and builds what it needs:
+
+    def test_x(tools, store, workplace):
+        archive = Archive(rendered.object_store(store), store, "shared-postgres", tools, workplace("archive"))
+        postgres = Postgres.create(workplace("source"), tools, archive.settings())
+        postgres.start()
+        load = Load(lambda: postgres.connect()).prepare()
+        archive.backup(postgres)
+        with load:                      # commits go on in a thread and are recorded outside the database
+            load.wait(20)
+        postgres.wait_archived(postgres.switch_wal())
+        restored = archive.recover(workplace("restored"))
+        with restored.server.connect() as connection:
+            assert load.verify(connection).whole
+
+Folders of `workplace` are short, belong to the unprivileged user, and go at the test's end with the servers in them.
+`SEAWALL_DATA=long` (make test-data) is the long form; `figures` collects what docs/data.md shows of it.
+Servers end with the thread that started them: start them in the main thread, or in one that lives as long.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import data_tools
+import psutil
+import pytest
+import unprivileged
+from data_page import Figures
+from data_tools import PgBouncer, Tools
+from debian_packages import UnsupportedMachineError
+from object_store import ObjectStore
+from rich.console import Console
+
+from seawall.errors import EnvironmentFailure
+
+
+@pytest.fixture(scope="session")
+def available(pytestconfig: pytest.Config) -> Callable[[], AbstractContextManager[Console]]:
+    """A block in which programs may be got: where one cannot be had the test is skipped with the reason.
+
+    In CI it fails instead, unless this is a machine on which nobody could have it.
+
+    Gives the console that shows what is fetched.
+    """
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    console = Console(stderr=True)
+
+    @contextmanager
+    def block() -> Iterator[Console]:
+        try:
+            with capture.global_and_fixture_disabled():
+                yield console
+        except EnvironmentFailure as error:
+            if os.environ.get("CI") and not isinstance(error, UnsupportedMachineError):
+                raise
+            pytest.skip(f"backups are not tested here: {error}")
+
+    return block
+
+
+@pytest.fixture(scope="session")
+def tools(available: Callable[[], AbstractContextManager[Console]], figures: Figures) -> Tools:
+    """PostgreSQL and barman-cloud."""
+    with available() as console:
+        found = data_tools.tools(console)
+    figures.used("PostgreSQL", found.postgres.version)
+    figures.used("barman-cloud", found.barman.version)
+    return found
+
+
+@pytest.fixture(scope="session", params=data_tools.PGBOUNCER_RELEASES)
+def pgbouncer(request: pytest.FixtureRequest, available: Callable[[], AbstractContextManager[Console]]) -> PgBouncer:
+    """Each PgBouncer that can be had, one after the other."""
+    with available() as console:
+        return data_tools.pgbouncer(request.param, console)
+
+
+@contextmanager
+def _places() -> Iterator[Callable[[str], Path]]:
+    """Makes folders for servers and archives. At the end what still runs in them is ended, and they are removed."""
+    made: list[Path] = []
+
+    def folder(name: str) -> Path:
+        made.append(unprivileged.folder(name))
+        return made[-1]
+
+    try:
+        yield folder
+    finally:
+        _end_all_in(made)
+        for each in made:
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _end_all_in(folders: list[Path]) -> None:
+    """Kill our own descendants whose working directory is in one of the folders: servers that a test left running."""
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            place = Path(process.cwd())
+        except (psutil.Error, OSError):
+            continue
+        if any(place.is_relative_to(folder) for folder in folders):
+            process.kill()
+            left.append(process)
+    psutil.wait_procs(left, 10)
+
+
+@pytest.fixture
+def workplace() -> Iterator[Callable[[str], Path]]:
+    """Folders of a test: `workplace("source")` is a new one with a short path, of the unprivileged user."""
+    with _places() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def module_workplace() -> Iterator[Callable[[str], Path]]:
+    """The same for what the tests of a module share."""
+    with _places() as folder:
+        yield folder
+
+
+@contextmanager
+def _running(tls: bool) -> Iterator[ObjectStore]:
+    with _places() as folder:
+        made = ObjectStore(folder("store"), tls=tls)
+        try:
+            yield made.start()
+        finally:
+            made.stop()
+
+
+@pytest.fixture
+def store() -> Iterator[ObjectStore]:
+    """A store of the test's own that stands for AWS: plain HTTP on loopback, a bucket, a KMS key."""
+    with _running(tls=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def module_store() -> Iterator[ObjectStore]:
+    """The same for what the tests of a module share."""
+    with _running(tls=False) as running:
+        yield running
+
+
+@pytest.fixture
+def own_store() -> Iterator[ObjectStore]:
+    """A store of the test's own with TLS and an authority of its own, as an S3-compatible one that is not AWS."""
+    with _running(tls=True) as running:
+        yield running
+
+
+FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One collection of figures for the session."""
+    config.stash[FIGURES] = Figures()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """What docs/data.md shows: `figures.row("section", {"column": value, …})`. Written by the long form alone."""
+    return pytestconfig.stash[FIGURES]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the page when the long form ran to its end and nothing failed."""
+    if data_tools.LONG and exitstatus == 0:
+        session.config.stash[FIGURES].write()

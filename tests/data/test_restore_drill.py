@@ -1,0 +1,410 @@
+"""The restore drill as rendered, from its CronJob's command to an empty namespace, against a real archive.
+
+Real: the runner in a process of its own with the rights of its rendered Role, the API server, the operator and its
+webhook, the archive made by barman-cloud with the rendered options, barman-cloud-restore, PostgreSQL, TLS and SCRAM.
+A double (`drill_double.InstanceDouble`) stands for the kubelet alone.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import rendered
+from barman_archive import Archive
+from data_tools import Tools
+from drill_double import InstanceDouble, Objects
+from drill_run import Drill, until
+from object_store import ObjectStore
+from postgres_server import Postgres
+from row_load import Load
+
+from seawall.components.cnpg.drill.runner.checks import checksum_query, digest_of
+from seawall.sandbox.cluster import Sandbox
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/drill-report-v1.schema.json").read_text())
+SERVER = rendered.CLUSTER
+SECRET = "correct-horse-battery"
+"""A value in the data, which must be nowhere in what a runner says."""
+Workplace = Callable[[str], Path]
+
+
+@dataclass
+class Source:
+    """A source with one base backup, rows before and after it, and a moment between them."""
+
+    archive: Archive
+    store: ObjectStore
+    digest: str
+    rows: int
+    rows_then: int
+    then: datetime
+
+
+@pytest.fixture(scope="module")
+def source(tools: Tools, module_store: ObjectStore, module_workplace: Workplace) -> Source:
+    archive = Archive(rendered.object_store(module_store), module_store, SERVER, tools, module_workplace("archive"))
+    server = Postgres.create(module_workplace("source"), tools, archive.settings())
+    server.start()
+    for application in rendered.cluster(module_store).applications:
+        server.sql(f'CREATE ROLE "{application.role}" LOGIN')
+        server.sql(f'CREATE DATABASE "{application.database}" OWNER "{application.role}"')
+        server.sql(f'REVOKE CONNECT ON DATABASE "{application.database}" FROM PUBLIC')
+
+    def shop(query: str) -> list[tuple[Any, ...]]:
+        return server.sql(query, dbname="harbor")
+
+    shop("CREATE TABLE orders (id int PRIMARY KEY, written timestamptz DEFAULT now(), note text)")
+    shop("CREATE TABLE hidden (id int)")
+    shop("INSERT INTO hidden VALUES (1), (2)")
+    shop("ALTER TABLE hidden ENABLE ROW LEVEL SECURITY")
+    shop("ALTER TABLE hidden FORCE ROW LEVEL SECURITY")
+    shop("ALTER TABLE orders OWNER TO harbor")
+    shop(f"INSERT INTO orders SELECT n, now(), '{SECRET}' FROM generate_series(1, 100) n")
+    archive.backup(server)
+    load = Load(server.connect).prepare()
+    wal = []
+    then = datetime.now(UTC)
+    for number in range(101, 106):
+        shop(f"INSERT INTO orders VALUES ({number})")
+        load.write(5)
+        wal.append(server.switch_wal())
+        if number == 102:
+            time.sleep(1)
+            then = datetime.now(UTC)
+            time.sleep(1)
+    server.wait_archived(wal[-1])
+    [found] = shop(checksum_query("public.orders"))
+    server.kill()
+    rows, digest = digest_of(tuple(map(str, found)))
+    return Source(archive, module_store, digest, rows, 102, then)
+
+
+@pytest.fixture(scope="session")
+def objects(sandbox: Sandbox) -> Objects:
+    return Objects(sandbox.endpoints)
+
+
+@pytest.fixture
+def make(
+    source: Source, sandbox: Sandbox, objects: Objects, workplace: Workplace, tmp_path: Path
+) -> Iterator[Callable[..., Drill]]:
+    """Makes a deployed drill with these assertions about the application harbor."""
+    made: list[Drill] = []
+
+    def drill(*assertions: dict[str, Any], **changes: Any) -> Drill:
+        args = rendered.cluster(
+            source.store,
+            ("restore_drill.assertions", {"harbor": list(assertions)}),
+            *((f"restore_drill.{name}", value) for name, value in changes.items()),
+        )
+        new = Drill(sandbox, objects, source.store, args, tmp_path)
+        made.append(new)
+        new.deploy()
+        return new
+
+    yield drill
+    for each in made:
+        each.remove()
+
+
+@pytest.fixture
+def played(source: Source, objects: Objects, workplace: Workplace) -> Callable[[Drill], InstanceDouble]:
+    def play(drill: Drill) -> InstanceDouble:
+        return InstanceDouble(objects, drill.namespace, drill.cluster, source.archive, drill.port, workplace)
+
+    return play
+
+
+def question(name: str, query: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "query": query, **more}
+
+
+Deploy = Callable[..., Drill]
+Play = Callable[[Drill], InstanceDouble]
+
+
+def test_what_was_archived_comes_back_is_asked_and_is_removed(source: Source, make: Deploy, played: Play) -> None:
+    drill = make(
+        question("rows", "SELECT count(*) FROM orders", equals=str(source.rows), show=True),
+        question("notes", "SELECT DISTINCT note FROM orders WHERE note IS NOT NULL", equals=SECRET),
+        question("fresh", "SELECT max(written) FROM orders", newer_than="1h"),
+        question("behind a row policy", "SELECT count(*) FROM hidden", equals="2"),
+        {"name": "orders", "table": "public.orders", "checksum": source.digest},
+    )
+    with played(drill) as double:
+        outcome = drill.run()
+        assert drill.remains() == set()
+
+    report = outcome.report
+    assert (outcome.code, report["ok"], report["restorable"]) == (0, True, True), outcome
+    jsonschema.validate(report, SCHEMA)
+    assert double.restored == 1
+    assert report["recovered"]["whole"] is True
+    assert report["rto_seconds"] > 0
+    assert report["rpo_seconds"]["wal"] >= 0
+    answers = {it["name"]: it for it in report["checks"]}
+    assert all(it["ok"] for it in answers.values()), answers
+    assert [it["database"] for it in report["checks"] if it["kind"] == "answers"] == [
+        application.database for application in drill.args.applications
+    ]
+    assert answers["rows"]["value"] == str(source.rows)
+    assert answers["orders"]["digest"] == source.digest
+    assert SECRET not in json.dumps(report) + outcome.log
+    assert set(report["archive"]["requests"]) == {"GetObject", "ListObjectsV2"}
+    assert drill.kept() == {"last.json": report, "last-good.json": report}
+
+
+def test_a_point_in_time_is_restored_with_what_was_there_then(source: Source, make: Deploy, played: Play) -> None:
+    drill = make(
+        question("rows", "SELECT count(*) FROM orders", equals=str(source.rows_then)),
+        question("fresh then", "SELECT max(written) FROM orders", newer_than="30s"),
+    )
+    with played(drill):
+        outcome = drill.run(DRILL_TARGET=source.then.isoformat())
+    assert outcome.code == 0, outcome
+    jsonschema.validate(outcome.report, SCHEMA)
+    assert outcome.report["rpo_seconds"] == {"wal": None, "commit": None}
+    assert drill.remains() == set()
+
+
+def test_an_assertion_that_does_not_hold_is_a_failure_that_shows_nothing(make: Deploy, played: Play) -> None:
+    drill = make(
+        question("notes", "SELECT DISTINCT note FROM orders WHERE note IS NOT NULL", equals="another"),
+        question("stale", "SELECT '2020-01-01'::timestamptz", newer_than="1h"),
+        question("broken", "SELECT note::int FROM orders LIMIT 1", equals="1"),
+        question("writes", "WITH gone AS (DELETE FROM orders RETURNING 1) SELECT count(*) FROM gone", equals="0"),
+        {"name": "other content", "table": "public.orders", "checksum": "0" * 64},
+        {"name": "no such table", "table": "public.nothing"},
+    )
+    with played(drill):
+        outcome = drill.run()
+    assert outcome.code == 9
+    jsonschema.validate(outcome.report, SCHEMA)
+    assert outcome.report["restorable"] is False
+    assert {it["name"] for it in outcome.report["checks"] if not it["ok"]} == {
+        "notes",
+        "stale",
+        "broken",
+        "writes",
+        "other content",
+        "no such table",
+    }
+    assert SECRET not in json.dumps(outcome.report) + outcome.log
+    assert drill.remains() == set()
+    assert set(drill.kept()) == {"last.json"}
+
+
+def test_a_hole_in_the_wal_is_seen_although_postgresql_comes_up(source: Source, make: Deploy, played: Play) -> None:
+    store, prefix = source.store, f"{source.archive.prefix}wals/"
+    segments = sorted(key for key in store.objects(prefix) if len(key.rpartition("/")[2]) == 27)
+    missing = segments[-3]
+    body = store.client().get_object(Bucket=store.bucket, Key=missing)["Body"].read()
+    store.client().delete_object(Bucket=store.bucket, Key=missing)
+    drill = make()
+    try:
+        with played(drill) as double:
+            outcome = drill.run()
+    finally:
+        store.client().put_object(Bucket=store.bucket, Key=missing, Body=body)
+    assert double.restored == 1
+    assert (outcome.code, outcome.report["failure"]["class"]) == (8, "incomplete"), outcome
+    assert drill.remains() == set()
+
+
+def test_a_damaged_base_backup_is_a_failed_restore(source: Source, make: Deploy, played: Play) -> None:
+    store = source.store
+    [data] = [key for key in store.objects(f"{source.archive.prefix}base/") if "data.tar" in key]
+    body = store.client().get_object(Bucket=store.bucket, Key=data)["Body"].read()
+    store.client().put_object(Bucket=store.bucket, Key=data, Body=body[: len(body) // 2])
+    drill = make()
+    try:
+        with played(drill):
+            outcome = drill.run()
+    finally:
+        store.client().put_object(Bucket=store.bucket, Key=data, Body=body)
+    assert (outcome.code, outcome.report["restorable"]) == (7, False), outcome
+    assert drill.remains() == set()
+
+
+def test_an_application_that_is_not_in_the_backup_is_named(source: Source, make: Deploy, played: Play) -> None:
+    drill = make()
+    with played(drill) as double:
+        double.before_start = lambda server: server.sql("DROP DATABASE keycloak") and None
+        outcome = drill.run()
+    assert outcome.code == 9, outcome
+    assert 'database "keycloak" does not exist' in outcome.report["failure"]["message"]
+    assert drill.remains() == set()
+
+
+def test_data_of_another_cluster_is_not_taken_for_this_ones(source: Source, make: Deploy, played: Play) -> None:
+    store = source.store
+    [info] = [key for key in store.objects(f"{source.archive.prefix}base/") if key.endswith("backup.info")]
+    text = store.client().get_object(Bucket=store.bucket, Key=info)["Body"].read()
+    line = next(it for it in text.decode().splitlines() if it.startswith("systemid="))
+    store.client().put_object(Bucket=store.bucket, Key=info, Body=text.replace(line.encode(), b"systemid=1"))
+    drill = make()
+    try:
+        with played(drill):
+            outcome = drill.run()
+    finally:
+        store.client().put_object(Bucket=store.bucket, Key=info, Body=text)
+    assert (outcome.code, outcome.report["failure"]["class"]) == (8, "incomplete"), outcome
+
+
+def test_told_to_stop_while_it_waits_it_removes_what_it_made(make: Deploy) -> None:
+    drill = make()
+    running = drill.start()
+    until(lambda: f"Cluster {drill.cluster}" in drill.remains(), "the Cluster")
+    running.process.send_signal(signal.SIGTERM)
+    outcome = running.outcome()
+    assert (outcome.code, outcome.report["failure"]["class"]) == (13, "interrupted")
+    jsonschema.validate(outcome.report, SCHEMA)
+    assert drill.remains() == set()
+
+
+def test_told_to_stop_in_the_middle_of_a_query_it_stops_at_once(make: Deploy, played: Play) -> None:
+    drill = make(question("slow", "SELECT count(*) FROM pg_sleep(600)", equals="1"))
+    with played(drill) as double:
+        running = drill.start()
+        sleeping = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'seawall-drill' AND query LIKE '%pg_sleep%'"
+        until(lambda: double.restored and double.ask(sleeping), "the slow query", 200)
+        running.process.send_signal(signal.SIGTERM)
+        outcome = running.outcome(60)
+    assert outcome.code == 13
+    assert drill.remains() == set()
+
+
+def test_told_to_stop_twice_it_still_cleans_up(make: Deploy) -> None:
+    drill = make()
+    running = drill.start()
+    until(lambda: f"Cluster {drill.cluster}" in drill.remains(), "the Cluster")
+    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.outcome().code == 13
+    assert drill.remains() == set()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(make: Deploy, played: Play) -> None:
+    drill = make()
+    killed = drill.start("first")
+    until(lambda: {f"Cluster {drill.cluster}", f"Secret {drill.cluster}-app"} <= drill.remains(), "the Cluster")
+    killed.process.kill()
+    killed.process.communicate()
+    assert f"Cluster {drill.cluster}" in drill.remains()
+    drill.end("first")
+    with played(drill):
+        outcome = drill.run()
+    assert outcome.code == 0, outcome
+    assert f"Cluster {drill.cluster}" in outcome.report["cleanup"]["removed_before"]
+    assert drill.remains() == set()
+
+
+def test_whoever_deletes_the_job_of_a_killed_run_deletes_what_it_left(make: Deploy, objects: Objects) -> None:
+    drill = make()
+    killed = drill.start("first")
+    until(lambda: {f"Cluster {drill.cluster}", f"Secret {drill.cluster}-app"} <= drill.remains(), "the Cluster")
+    killed.process.kill()
+    killed.process.communicate()
+    objects.delete("batch/v1", "Job", drill.namespace, "first")
+    until(lambda: not drill.remains(), "an empty namespace")
+
+
+def test_two_at_once_exclude_each_other(make: Deploy, played: Play) -> None:
+    drill = make()
+    first = drill.start("first")
+    until(lambda: f"Cluster {drill.cluster}" in drill.remains(), "the Cluster")
+    second = drill.start("second").outcome()
+    assert (second.code, second.report["failure"]["class"]) == (6, "busy")
+    assert "first" in second.report["failure"]["message"]
+    with played(drill):
+        assert first.outcome().code == 0
+    assert drill.remains() == set()
+
+
+def test_a_cluster_that_no_drill_made_is_left_alone(make: Deploy, objects: Objects) -> None:
+    drill = make()
+    storage = {"size": "1Gi"}
+    foreign = {
+        "apiVersion": "postgresql.cnpg.io/v1",
+        "kind": "Cluster",
+        "metadata": {"name": drill.cluster, "namespace": drill.namespace},
+        "spec": {"instances": 1, "imageName": "ghcr.io/cloudnative-pg/postgresql:16.8", "storage": storage},
+    }
+    objects.apply(foreign)
+    outcome = drill.run()
+    assert outcome.code == 6
+    assert objects.get("postgresql.cnpg.io/v1", "Cluster", drill.namespace, drill.cluster) is not None
+
+
+def test_without_a_backup_nothing_is_created(source: Source, make: Deploy) -> None:
+    drill = make()
+    document = json.loads((drill.folder / "mount" / "drill.json").read_text())
+    (drill.folder / "mount" / "drill.json").write_text(json.dumps({**document, "archive": "nowhere"}))
+    outcome = drill.run()
+    assert (outcome.code, outcome.report["failure"]["class"]) == (4, "no_backup")
+    assert drill.remains() == set()
+
+
+def test_a_target_outside_of_the_archive_is_refused_before_anything_is_made(source: Source, make: Deploy) -> None:
+    drill = make()
+    early = drill.run(DRILL_TARGET="2020-01-01T00:00:00Z")
+    late = drill.run(DRILL_TARGET="1s before now")
+    assert (early.code, late.code) == (4, 4), (early, late)
+    assert drill.remains() == set()
+
+
+def test_a_store_that_does_not_answer_says_nothing_about_the_backups(make: Deploy) -> None:
+    outcome = make().run(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert (outcome.code, outcome.report["restorable"]) == (3, None)
+
+
+def test_a_drill_that_takes_too_long_ends_with_what_it_was_waiting_for(make: Deploy) -> None:
+    drill = make()
+    outcome = drill.run(DRILL_TIMEOUT_SECONDS="8")
+    assert outcome.code == 11, outcome
+    assert "phase: " in outcome.report["failure"]["message"]
+    assert drill.remains() == set()
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource", "name"),
+    [
+        ("create", "", "secrets", ""),
+        ("list", "", "secrets", ""),
+        ("get", "", "secrets", "shared-postgres-backup-reader"),
+        ("delete", "postgresql.cnpg.io", "clusters", "another"),
+        ("update", "postgresql.cnpg.io", "clusters", "shared-postgres-restored"),
+        ("create", "", "pods", ""),
+        ("create", "", "pods/exec", ""),
+        ("delete", "", "persistentvolumeclaims", "another"),
+        ("update", "", "configmaps", "shared-postgres-drill"),
+        ("get", "barmancloud.cnpg.io", "objectstores", "shared-postgres"),
+    ],
+)
+def test_the_runner_may_not_do_more_than_it_needs(
+    make: Deploy, objects: Objects, verb: str, group: str, resource: str, name: str
+) -> None:
+    drill = make()
+    plural, _, part = resource.partition("/")
+    attributes = {"namespace": drill.namespace, "verb": verb, "group": group, "resource": plural, "subresource": part}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{drill.namespace}:shared-postgres-drill",
+            "resourceAttributes": {**attributes, "name": name},
+        },
+    }
+    answer: Any = objects.api.request(
+        "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review
+    ).document["status"]
+    assert answer["allowed"] is False
