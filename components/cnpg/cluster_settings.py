@@ -295,6 +295,16 @@ class PostgresCluster(Settings):
             )
 
     @rule
+    def _the_tool_fits_the_store(self) -> Iterator[Problem]:
+        if self.validation.tool == "mc" and self.backup.endpoint is None:
+            yield Problem(
+                ("validation", "tool"),
+                "is for S3-compatible stores, and `backup` has no `endpoint`; on AWS it must be validator or aws-cli",
+                "mc",
+                "CNPG-SEC-001",
+            )
+
+    @rule
     def _restores_are_drilled(self) -> Iterator[Problem]:
         if self.restore_drill is None and self.undrilled_reason is None:
             yield Problem(

@@ -71,7 +71,7 @@ class Archive:
 
     def settings(self) -> dict[str, str]:
         """The settings by which a server archives here, as the operator's: a file at the latest after 5 minutes."""
-        # PostgreSQL puts the file where %p is; it comes last on the plugin's command line.
+        # The file comes last on the plugin's command line, as it does on a script's.
         *options, _ = commands.wal_archive(self.manifest, self.server, "%p")
         path = script(self.home / "archive.sh", self._absolute(options), self.environment())
         return {
@@ -84,12 +84,10 @@ class Archive:
 
     def recovery_settings(self, *, target_time: datetime | None = None) -> dict[str, str]:
         """The settings of a recovery from here: to the end of the archive, or up to a time."""
-        # The wanted file's name and place stand before additional arguments, so the script puts them where they belong.
-        command = self._absolute(commands.wal_restore(self.manifest, self.server, "%f", "%p"))
-        where = command.index("%f")
-        path = script(self.home / "restore.sh", command[:where], self.environment())
+        *options, _, _ = commands.wal_restore(self.manifest, self.server, "%f", "%p")
+        path = script(self.home / "restore.sh", self._absolute(options), self.environment())
         made = {
-            "restore_command": " ".join((str(path), *command[where:])),
+            "restore_command": f"{path} %f %p",
             "recovery_target_action": "promote",
             "archive_mode": "off",  # a restored server that archived here would break its source's archive
         }
@@ -105,7 +103,10 @@ class Archive:
         """Make a base backup of a running server, and return it as listed. Raises `AssertionError` when it fails."""
         self._backups += 1
         called = name or f"backup-{datetime.now(UTC):%Y%m%d%H%M%S}-{self._backups}"
-        self.run(commands.backup(self.manifest, self.server, called), postgres.environment)
+        try:
+            self.run(commands.backup(self.manifest, self.server, called), postgres.environment)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nPostgreSQL: {postgres.log_tail()}") from None
         (made,) = (it for it in self.backups() if it.name == called)
         return made
 

@@ -16,6 +16,9 @@ and builds what it needs:
         with restored.server.connect() as connection:
             assert load.verify(connection).whole
 
+Beside these: `rendered` (manifests and arguments of our stacks), `operators.barman.commands` (the plugin's command
+lines), `pooled_server` (PostgreSQL and PgBouncer as the operator sets them up, with roles, HBA files and TLS).
+
 Folders of `workplace` are short, belong to the unprivileged user, and go at the test's end with the servers in them.
 `SEAWALL_DATA=long` (make test-data) is the long form; `figures` collects what docs/data.md shows of it.
 Servers end with the thread that started them: start them in the main thread, or in one that lives as long.

@@ -4,6 +4,7 @@ PostgreSQL: on PATH, in Debian's folder, or Debian's own package, unpacked. barm
 from the pinned list beside this file (its licence is GPL-3: nothing of ours imports it).
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -11,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import debian_packages
@@ -60,7 +60,6 @@ class Tools:
     """barman-cloud-backup and its siblings."""
 
 
-@cache
 def tools(console: Console) -> Tools:
     """PostgreSQL and barman-cloud. Raises `EnvironmentFailure` with the reason when one cannot be had."""
     return Tools(postgres(console), barman(console))
@@ -93,20 +92,22 @@ def _postgres_in(folder: Path, environment: Mapping[str, str]) -> Programs:
 
 def barman(console: Console) -> Programs:
     """barman-cloud in an environment of its own, made once. Raises `EnvironmentFailure` when it cannot be."""
-    version = _PINS.read_text().partition("barman==")[2].split()[0]
+    pins = _PINS.read_text()
+    version = pins.partition("\nbarman==")[2].split()[0]
+    digest = hashlib.sha256(pins.encode()).hexdigest()[:8]  # another list is another folder: this one may be in use
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = paths.cache() / "data" / f"barman-{version}-python{python}"
+    folder = paths.cache() / "data" / f"barman-{version}-{digest}-python{python}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         complete = folder / "complete"
-        if not complete.is_file() or complete.read_text() != _PINS.read_text():
+        if not complete.is_file():
             console.print(f"installing barman-cloud {version} into {folder}")
             uv = str(Path(sys.executable).parent / "uv")
             _install(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
             into = ("--python", str(folder / "bin" / "python"), "--compile-bytecode")
             # The list holds psycopg2-binary for psycopg2, which would have to be compiled: the same module.
             _install(uv, "pip", "install", "--quiet", *into, "--no-deps", "--require-hashes", "-r", str(_PINS))
-            complete.write_text(_PINS.read_text())
+            complete.touch()
     made = Programs(folder / "bin", version)
     asked = unprivileged.run([made.path("barman-cloud-backup"), "--version"], check=False)
     if asked.returncode:

@@ -18,7 +18,7 @@ from object_store import ACCESS, ObjectStore
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.drill import access, manifests
-from seawall.components.cnpg.drill.names import drill_name, report_name, restored_name
+from seawall.components.cnpg.drill.names import drill_name, reader_secret, report_name, restored_name
 from seawall.components.kubernetes.namespace import namespace as restricted
 from seawall.sandbox import ports
 from seawall.sandbox.cluster import Sandbox
@@ -86,7 +86,7 @@ class Drill:
             *access.manifests(self.args, drill).values(),
             *manifests.secrets(self.args, drill).values(),
             self._secret(
-                self.args.reader_secret, dict(zip(("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"), ACCESS, strict=True))
+                reader_secret(self.args.name), dict(zip(("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"), ACCESS, strict=True))
             ),
         ]
         self.cron_job = manifests.cron_job(self.args, drill)

@@ -76,7 +76,8 @@ class ObjectStore:
 
     def client(self, service: str = "s3") -> Any:
         """A client of boto3 with its credentials. Not to be shared between processes."""
-        return boto3.client(
+        make: Any = boto3.client  # its types want each service by name
+        return make(
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,

@@ -175,13 +175,16 @@ class Postgres:
             assert self._process is not None
             self._process.wait(_WAIT_SECONDS)
             end = time.monotonic() + _WAIT_SECONDS
-            while any(map(_runs, started)):  # a new start fails while one of them has the shared memory
+            while any(map(runs, started)):  # a new start fails while one of them has the shared memory
                 assert time.monotonic() < end, "a killed process goes on"
                 time.sleep(0.01)
 
     def reload(self) -> None:
-        """Have it read its files of settings again."""
+        """Have it read its files of settings again, and wait until it has."""
+        before = self.sql("select pg_conf_load_time()")
         os.kill(self.pid, signal.SIGHUP)
+        while self.sql("select pg_conf_load_time()") == before:
+            time.sleep(0.01)
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """A connection, by default over the socket (TCP: `host=ports.LOOPBACK`) as superuser to `postgres`."""
@@ -229,7 +232,8 @@ class Postgres:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Whether a process goes on: it is neither gone nor dead and not yet reaped."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

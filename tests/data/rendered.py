@@ -23,17 +23,17 @@ def cluster(store: ObjectStore, *changes: tuple[str, Any]) -> CnpgSharedClusterA
     A store with TLS is one of its own with an authority of its own; one without stands for AWS, with its KMS key.
     """
     given: list[tuple[str, Any]] = [("backup.bucket", store.bucket)]
+    buckets: list[tuple[str, Any]] = []
+    target = BackupTarget()
     if store.authority is None:
         buckets = [("aws.buckets", {store.bucket: {}})]
         target = _target(store.key)
     else:
-        buckets, target = [], BackupTarget()
         given += [
             ("backup.endpoint", store.endpoint),
             ("backup.endpoint_ca", {"secret": "store-ca"}),
             ("secrets.endpoint_ca", "store/authority"),  # for the restore drill's namespace
             ("backup.encryption", "AES256"),
-            ("secrets.endpoint_ca", "store/ca"),
             ("backup.egress", "world"),
             ("backup.egress_reason", "the store of a test has no host name"),
         ]

@@ -21,7 +21,8 @@ from seawall.operators.barman import DataCompression, WalCompression
 
 Workplace = Callable[[str], Path]
 SERVER = rendered.CLUSTER
-COMMITS = 500 if LONG else 50
+COMMITS = 50
+"""Transactions between two events of a server's life; more come while the base backup is made."""
 SECTION = "Restores"
 NOTE = (
     "The source is killed while it writes. *Lost* is what was in the WAL file that was not archived yet; nothing "

@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 import rendered
 from barman_archive import Archive
+from data_page import Figures
 from data_tools import Tools
 from drill_double import InstanceDouble, Objects
 from drill_run import Drill, until
@@ -132,7 +133,9 @@ Deploy = Callable[..., Drill]
 Play = Callable[[Drill], InstanceDouble]
 
 
-def test_what_was_archived_comes_back_is_asked_and_is_removed(source: Source, make: Deploy, played: Play) -> None:
+def test_what_was_archived_comes_back_is_asked_and_is_removed(
+    source: Source, make: Deploy, played: Play, figures: Figures
+) -> None:
     drill = make(
         question("rows", "SELECT count(*) FROM orders", equals=str(source.rows), show=True),
         question("notes", "SELECT DISTINCT note FROM orders WHERE note IS NOT NULL", equals=SECRET),
@@ -161,6 +164,16 @@ def test_what_was_archived_comes_back_is_asked_and_is_removed(source: Source, ma
     assert SECRET not in json.dumps(report) + outcome.log
     assert set(report["archive"]["requests"]) == {"GetObject", "ListObjectsV2"}
     assert drill.kept() == {"last.json": report, "last-good.json": report}
+    figures.row(
+        "A restore drill",
+        {
+            "RTO": f"{report['rto_seconds']} s",
+            "RPO (WAL)": f"{report['rpo_seconds']['wal']} s",
+            **{f"{phase} (s)": took for phase, took in report["seconds"].items()},
+            "requests of the runner": sum(report["archive"]["requests"].values()),
+        },
+        note="The rendered drill against the sandbox's API server and operator; a double stands for the kubelet alone.",
+    )
 
 
 def test_a_point_in_time_is_restored_with_what_was_there_then(source: Source, make: Deploy, played: Play) -> None:
@@ -182,6 +195,11 @@ def test_an_assertion_that_does_not_hold_is_a_failure_that_shows_nothing(make: D
         question("stale", "SELECT '2020-01-01'::timestamptz", newer_than="1h"),
         question("broken", "SELECT note::int FROM orders LIMIT 1", equals="1"),
         question("writes", "WITH gone AS (DELETE FROM orders RETURNING 1) SELECT count(*) FROM gone", equals="0"),
+        question("several rows", "SELECT id FROM orders", equals="1"),
+        question("no row", "SELECT id FROM orders WHERE false", equals="1"),
+        question("two columns", "SELECT 1, 2", equals="1"),
+        question("never written", "SELECT max(written) FROM orders WHERE false", newer_than="1h"),
+        question("from the future", "SELECT now() + interval '1 hour'", newer_than="1h"),
         {"name": "other content", "table": "public.orders", "checksum": "0" * 64},
         {"name": "no such table", "table": "public.nothing"},
     )
@@ -195,6 +213,11 @@ def test_an_assertion_that_does_not_hold_is_a_failure_that_shows_nothing(make: D
         "stale",
         "broken",
         "writes",
+        "several rows",
+        "no row",
+        "two columns",
+        "never written",
+        "from the future",
         "other content",
         "no such table",
     }
@@ -375,36 +398,94 @@ def test_a_drill_that_takes_too_long_ends_with_what_it_was_waiting_for(make: Dep
     assert drill.remains() == set()
 
 
-@pytest.mark.parametrize(
-    ("verb", "group", "resource", "name"),
-    [
-        ("create", "", "secrets", ""),
-        ("list", "", "secrets", ""),
-        ("get", "", "secrets", "shared-postgres-backup-reader"),
-        ("delete", "postgresql.cnpg.io", "clusters", "another"),
-        ("update", "postgresql.cnpg.io", "clusters", "shared-postgres-restored"),
-        ("create", "", "pods", ""),
-        ("create", "", "pods/exec", ""),
-        ("delete", "", "persistentvolumeclaims", "another"),
-        ("update", "", "configmaps", "shared-postgres-drill"),
-        ("get", "barmancloud.cnpg.io", "objectstores", "shared-postgres"),
-    ],
-)
-def test_the_runner_may_not_do_more_than_it_needs(
-    make: Deploy, objects: Objects, verb: str, group: str, resource: str, name: str
-) -> None:
+def test_what_the_operator_refuses_is_told_in_its_words(make: Deploy) -> None:
     drill = make()
-    plural, _, part = resource.partition("/")
-    attributes = {"namespace": drill.namespace, "verb": verb, "group": group, "resource": plural, "subresource": part}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": f"system:serviceaccount:{drill.namespace}:shared-postgres-drill",
-            "resourceAttributes": {**attributes, "name": name},
+    file = drill.folder / "mount" / "cluster.json"
+    document = json.loads(file.read_text())
+    document["spec"]["postgresql"]["parameters"]["port"] = "1"
+    file.write_text(json.dumps(document))
+    outcome = drill.run()
+    assert (outcome.code, outcome.report["failure"]["class"]) == (5, "cluster")
+    assert "fixed configuration parameter" in outcome.report["failure"]["message"]
+    assert drill.remains() == set()
+
+
+def test_a_server_that_lets_nobody_in_is_told_from_one_that_does_not_come(make: Deploy, played: Play) -> None:
+    drill = make()
+    with played(drill) as double:
+        double.before_start = lambda server: server.sql("REVOKE keycloak FROM seawall_drill") and None
+        outcome = drill.start(pause=0.02).outcome()
+    assert (outcome.code, outcome.report["restorable"]) == (10, None), outcome
+    assert 'permission denied for database "keycloak"' in outcome.report["failure"]["message"]
+    assert drill.remains() == set()
+
+
+def claim(drill: Drill, *finalizers: str) -> dict[str, Any]:
+    """A claim as the operator makes it, whose owner has been lost."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": f"{drill.cluster}-1",
+            "namespace": drill.namespace,
+            "labels": {"cnpg.io/cluster": drill.cluster},
+            "finalizers": list(finalizers),
         },
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
-    answer: Any = objects.api.request(
-        "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=review
-    ).document["status"]
-    assert answer["allowed"] is False
+
+
+def test_a_claim_without_an_owner_is_removed_by_its_name(make: Deploy, objects: Objects) -> None:
+    drill = make()
+    objects.apply(claim(drill))
+    outcome = drill.start(pause=0.02, DRILL_TARGET="2020-01-01T00:00:00Z").outcome()
+    assert outcome.code == 4, outcome
+    assert outcome.report["cleanup"]["removed_before"] == [f"PersistentVolumeClaim {drill.cluster}-1"]
+    assert drill.remains() == set()
+
+
+def test_what_cannot_be_removed_is_said_and_nothing_is_made_beside_it(make: Deploy, objects: Objects) -> None:
+    drill = make()
+    objects.apply(claim(drill, "example.org/held"))
+    outcome = drill.start(pause=0.02, DRILL_CLEANUP_SECONDS="5").outcome()
+    assert (outcome.code, outcome.report["failure"]["class"]) == (12, "left_behind")
+    assert f"PersistentVolumeClaim {drill.cluster}-1" in outcome.report["failure"]["message"]
+    assert drill.remains() == {f"PersistentVolumeClaim {drill.cluster}-1"}
+    objects.apply(claim(drill))
+
+
+FORBIDDEN = [
+    ("create", "", "secrets", ""),
+    ("list", "", "secrets", ""),
+    ("get", "", "secrets", "shared-postgres-drill-reader"),
+    ("delete", "postgresql.cnpg.io", "clusters", "another"),
+    ("update", "postgresql.cnpg.io", "clusters", "shared-postgres-restored"),
+    ("create", "", "pods", ""),
+    ("create", "", "pods/exec", ""),
+    ("delete", "", "persistentvolumeclaims", "another"),
+    ("update", "", "configmaps", "shared-postgres-drill"),
+    ("get", "barmancloud.cnpg.io", "objectstores", "shared-postgres-drill"),
+]
+
+
+def test_the_runner_may_not_do_more_than_it_needs(make: Deploy, objects: Objects) -> None:
+    drill = make()
+
+    def allowed(verb: str, group: str, resource: str, name: str) -> bool:
+        plural, _, part = resource.partition("/")
+        attributes = {"namespace": drill.namespace, "verb": verb, "group": group, "name": name}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": f"system:serviceaccount:{drill.namespace}:shared-postgres-drill",
+                "resourceAttributes": {**attributes, "resource": plural, "subresource": part},
+            },
+        }
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        status: Any = objects.api.request("POST", path, body=review).document["status"]
+        return bool(status["allowed"])
+
+    assert allowed("get", "", "secrets", "shared-postgres-restored-app")
+    assert allowed("create", "postgresql.cnpg.io", "clusters", "")
+    assert [asked for asked in FORBIDDEN if allowed(*asked)] == []

@@ -45,6 +45,7 @@ def prefix() -> tuple[str, ...]:
         f"--inh-caps={rights}",
         f"--ambient-caps={rights}",
         f"--bounding-set={rights}",
+        "--securebits=+no_setuid_fixup",  # so that access(2), by which PostgreSQL looks for its programs, agrees
     )
 
 
@@ -68,18 +69,33 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, check: bool = True, cwd: Path | None = None
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    cwd: Path | None = None,
+    seconds: float = 240,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. Raises `AssertionError` with its last words when it fails, unless `check` is off."""
-    done = subprocess.run(
-        [*prefix(), *map(str, command)],
-        env=environment(env),
-        cwd=cwd or "/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run a command to its end. Raises `AssertionError` with its last words when it fails, unless `check` is off.
+
+    It is ended, and that is raised as well, when it is not done in time (a base backup waits for WAL for ever, say).
+    """
+    try:
+        done = subprocess.run(
+            [*prefix(), *map(str, command)],
+            env=environment(env),
+            cwd=cwd or "/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = b"".join(part if isinstance(part, bytes) else b"" for part in (late.stdout, late.stderr))
+        raise AssertionError(
+            f"{Path(command[0]).name} is not done after {seconds:.0f} seconds: {said.decode(errors='replace')[-3000:]}"
+        ) from None
     assert not check or done.returncode == 0, (
         f"{Path(command[0]).name} ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}"
     )

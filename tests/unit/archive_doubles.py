@@ -147,7 +147,8 @@ class BaseBackup:
         return (
             f"START WAL LOCATION: {lsn_text(self.begin)} (file {name})\n"
             f"CHECKPOINT LOCATION: {lsn_text(self.begin + 0x70)}\nBACKUP METHOD: streamed\nBACKUP FROM: primary\n"
-            f"START TIME: 2026-01-01 00:00:00 UTC\nLABEL: Barman backup cloud {self.id}\nSTART TIMELINE: {self.timeline}\n"
+            f"START TIME: 2026-01-01 00:00:00 UTC\nLABEL: Barman backup cloud {self.id}\n"
+            f"START TIMELINE: {self.timeline}\n"
         )
 
     def info(self) -> str:
@@ -170,7 +171,9 @@ class BaseBackup:
             "size": None,
             "status": self.status,
             "systemid": self.system,
-            "tablespaces": repr([(*one, f"/tablespaces/{one[0]}") for one in self.tablespaces]) if self.tablespaces else None,
+            "tablespaces": repr([(*one, f"/tablespaces/{one[0]}") for one in self.tablespaces])
+            if self.tablespaces
+            else None,
             "timeline": self.timeline,
             "version": self.version,
             "xlog_segment_size": self.numbering.size,

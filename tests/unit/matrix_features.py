@@ -48,7 +48,11 @@ _OWN_STORE: Changes = {
     f"{_MAIN}.secrets.backup_reader": "here/postgres/reader",
     "aws": GONE,
 }
-_OWN_AUTHORITY: Changes = {f"{_MAIN}.backup.endpoint_ca": {"secret": "minio-ca", "key": "ca.pem"}}
+_OWN_AUTHORITY: Changes = {
+    f"{_MAIN}.backup.endpoint_ca": {"secret": "minio-ca", "key": "ca.pem"},
+    f"{_MAIN}.secrets.endpoint_ca": "here/minio",
+    f"{_MAIN}.validation.tool": "mc",
+}
 
 PLATFORM: Final[Features] = {
     "cni": {
@@ -251,6 +255,26 @@ POSTGRES: Final[Features] = {
         "none": {},
         "weekly": {
             f"{_MAIN}.restore_drill": {"namespace": "drills", "schedule": "0 4 * * 0", "max_age": "8d"},
+            f"{_MAIN}.undrilled_reason": GONE,
+        },
+        "to a point in time": {
+            f"{_MAIN}.restore_drill": {
+                "namespace": "drills",
+                "schedule": "0 4 * * *",
+                "max_age": "2d",
+                "target": "1h before now",
+                "timeout": "30m",
+                "storage": {"storage_class": "standard", "data": "4Gi", "wal": "4Gi"},
+                "resources": RESOURCES,
+                "assertions": {
+                    "shop": [
+                        {"name": "value", "query": "SELECT 1", "equals": "1", "show": True},
+                        {"name": "fresh", "query": "SELECT max(at) FROM orders", "newer_than": "2h"},
+                        {"name": "content", "table": "public.orders", "checksum": "a" * 64},
+                    ]
+                },
+            },
+            f"{_MAIN}.undrilled_reason": GONE,
         },
     },
     "former names": {
@@ -293,6 +317,21 @@ POSTGRES: Final[Features] = {
                 "unarchived_wal": 5,
             },
         },
+    },
+    "validation": {
+        "quick": {},
+        "deep": {
+            f"{_MAIN}.validation": {
+                "schedule": "30 2 * * *",
+                "max_backup_age": "26h",
+                "rpo": "10m",
+                "deep": True,
+                "all_objects": True,
+                "page_percent": 100,
+                "timeout": "2h",
+            }
+        },
+        "AWS CLI": {f"{_MAIN}.validation.tool": "aws-cli"},
     },
     "database protection": {"on": {}, "off": _unprotected(_MAIN)},
     "pool mode": {"transaction": {}, "session": {f"{_SHOP}.pool_mode": "session"}},

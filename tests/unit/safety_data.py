@@ -86,6 +86,13 @@ def no_secret_is_written_down(estate: Estate) -> Iterator[str]:
 def backups_are_encrypted_twice(estate: Estate) -> Iterator[str]:
     for it in estate.of("ObjectStore"):
         configuration = it["spec"]["configuration"]
+        if not configuration.get("endpointURL", "https://").startswith("https://"):
+            yield f"{told(it)}: {configuration['endpointURL']}"
+        credentials = configuration["s3Credentials"]
+        if ("inheritFromIAMRole" in credentials) == ("accessKeyId" in credentials):
+            yield f"{told(it)}: {sorted(credentials)}"
+        if _drills(it):
+            continue  # nothing is written to it: see `drills_only_read`
         data, wal = configuration["data"], configuration["wal"]
         if data.get("encryption") not in ("AES256", "aws:kms") or wal.get("encryption") != data.get("encryption"):
             yield f"{told(it)}: {data.get('encryption')} and {wal.get('encryption')}"
@@ -93,13 +100,40 @@ def backups_are_encrypted_twice(estate: Estate) -> Iterator[str]:
             for arguments in (data.get("additionalCommandArgs"), wal.get("archiveAdditionalCommandArgs")):
                 if [bool(re.fullmatch(r"--sse-kms-key-id=arn:\S+", text)) for text in arguments or []] != [True]:
                     yield f"{told(it)}: the key is not said: {arguments}"
-        if not configuration.get("endpointURL", "https://").startswith("https://"):
-            yield f"{told(it)}: {configuration['endpointURL']}"
-        credentials = configuration["s3Credentials"]
-        if ("inheritFromIAMRole" in credentials) == ("accessKeyId" in credentials):
-            yield f"{told(it)}: {sorted(credentials)}"
         if not it["spec"].get("retentionPolicy"):
             yield f"{told(it)}: nothing is ever deleted"
+
+
+def _drills(manifest: Manifest) -> bool:
+    return "seawall.dev/restores" in manifest["metadata"].get("annotations", {})
+
+
+@predicate
+def drills_only_read(estate: Estate) -> Iterator[str]:
+    """A restore drill is apart from what it restores, has the reader's keys alone, and writes and deletes nothing."""
+    entries = {
+        (place(it), it["spec"]["target"]["name"]): {entry["remoteRef"]["key"] for entry in it["spec"].get("data", [])}
+        for it in estate.of("ExternalSecret")
+    }
+    writers = {
+        it["secrets"].get("backup_writer") for it in maps(estate.config) if "backup_writer" in it.get("secrets", {})
+    }
+    for it in estate.of("CronJob", "ObjectStore"):
+        if not _drills(it):
+            continue
+        source, _, _ = it["metadata"]["annotations"]["seawall.dev/restores"].partition("/")
+        if place(it) == source:
+            yield f"{told(it)}: beside the cluster that it restores"
+        if it["spec"].get("retentionPolicy"):
+            yield f"{told(it)}: deletes backups"
+        for name, _ in _references(it):
+            if entries.get((place(it), name), set()) & writers:
+                yield f"{told(it)}: {name} holds the writer's keys"
+    for it in estate.drilled:
+        if "plugins" in it["spec"] or "backup" in it["spec"]:
+            yield f"{told(it)}: archives"
+        if it["spec"]["instances"] != 1 or it["spec"]["enablePDB"]:
+            yield f"{told(it)}: is more than a drill's"
 
 
 @predicate

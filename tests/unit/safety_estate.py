@@ -4,6 +4,7 @@ Nothing here uses the code that makes the objects. Numbers and labels are those 
 written out again; the pods come from the projections, which are held against the real operators elsewhere.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,10 +70,23 @@ class Estate:
             made += _dragonfly_pods(it)
         for it in self.of("Cluster"):
             made += _cluster_pods(it, self.stores(it))
+        for it in self.drilled:
+            made += _cluster_pods(it, self.stores(it))
         for it in self.of("Pooler"):
             made += _pooler_pods(it)
         for it in self.of("CronJob", "Job"):
             made.append(_job_pods(it))
+        return made
+
+    @cached_property
+    def drilled(self) -> list[Manifest]:
+        """The Clusters that restore drills make when they run, as their ConfigMaps hold them."""
+        made = []
+        for it in self.of("ConfigMap"):
+            if "cluster.json" in it.get("data", {}):
+                cluster: Manifest = json.loads(it["data"]["cluster.json"])
+                cluster["metadata"]["namespace"] = place(it)
+                made.append(cluster)
         return made
 
     @cached_property

@@ -110,6 +110,12 @@ def test_the_validator_knows_what_to_expect() -> None:
         "EXPECTED_ENCRYPTION": "aws:kms",
         "EXPECTED_KMS_KEY": KEY,
         "AWS_DEFAULT_REGION": "eu-central-1",
+        "MAX_BACKUP_DURATION_SECONDS": "21600",
+        "SAMPLE": "20",
+        "PAGE_PERCENT": "20",
+        "DEEP": "false",
+        "ALL_OBJECTS": "false",
+        "TERMINATION_FILE": "/dev/termination-log",
     }
 
 

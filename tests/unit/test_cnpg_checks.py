@@ -32,7 +32,10 @@ def settings(*changes: tuple[str, Any], namespace: str = "databases") -> CnpgSet
         ([], {"cni": "generic", "peers": []}, "applications.shop.clients.apps", "no policy can name"),
         ([("image", "ghcr.io/cloudnative-pg/postgresql:13.1")], {}, "image", "PostgreSQL 14 to 18"),
         (
-            [("restore_drill", {"namespace": "cnpg-system", "schedule": "0 4 * * 0", "max_age": "8d"})],
+            [
+                ("restore_drill", {"namespace": "cnpg-system", "schedule": "0 4 * * 0", "max_age": "8d"}),
+                ("undrilled_reason", None),
+            ],
             {},
             "restore_drill.namespace",
             "of its own",

@@ -89,15 +89,15 @@ def test_assertions_have_names_of_their_own_and_an_application() -> None:
 @pytest.mark.parametrize(
     ("drill", "told"),
     [
-        ({"max_age": "7d"}, "max_age: must be at least 7 days, 2:10:00"),
-        ({"max_age": "8d", "timeout": "1d"}, "max_age: must be at least 8 days"),
-        ({"timeout": "1m"}, "timeout: must be at least 5m"),
+        ({"max_age": "7d"}, "max_age = '7d': must be at least 7 days, 2:10:00"),
+        ({"max_age": "8d", "timeout": "1d"}, "max_age = '8d': must be at least 8 days"),
+        ({"timeout": "1m"}, "timeout = '1m': must be at least 5m"),
         ({"namespace": "default"}, "namespace of its own"),
         (
             {"resources": {"requests": {"cpu": "1", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}},
-            "restore_drill.resources.requests.memory: must be at least shared_buffers 256MB",
+            "restore_drill.resources.requests.memory = '128Mi': must be at least shared_buffers 256MB",
         ),
-        ({"storage": {"wal": "1Gi"}}, "restore_drill.storage.wal: must be larger than max_wal_size 1GB"),
+        ({"storage": {"wal": "1Gi"}}, "restore_drill.storage.wal = '1Gi': must be larger than max_wal_size 1GB"),
         ({"storage": {"wal": "2Gi", "data": "1Gi", "storage_class": "slow"}}, ""),
     ],
 )
@@ -121,12 +121,11 @@ def test_no_application_has_the_drills_role() -> None:
 
 
 def test_two_drills_do_not_share_a_namespace() -> None:
-    clusters = {
-        name: changed(
-            POSTGRES, ("restore_drill", DRILL), ("undrilled_reason", GONE), ("backup.prefix", name), ("names.pooler", f"{name}-{{app}}")
-        )
-        for name in ("one", "two")
-    }
+    def cluster(name: str) -> dict[str, Any]:
+        apart = [("backup.prefix", name), ("names.pooler", f"{name}-{{app}}")]
+        return changed(POSTGRES, ("restore_drill", DRILL), ("undrilled_reason", GONE), *apart)
+
+    clusters = {name: cluster(name) for name in ("one", "two")}
     with pytest.raises(ValidationError, match=r"clusters\.two\.restore_drill\.namespace.*the drill of one has it"):
         CnpgSettings.model_validate({"namespace": "databases", "clusters": clusters})
     clusters["two"]["restore_drill"] = {**DRILL, "namespace": "others"}

@@ -37,6 +37,7 @@ def clusters(**applications: str) -> tuple[str, dict[str, Any]]:
         one["applications"] = {application: copy.deepcopy(base["applications"]["harbor"])}
         one["backup"]["prefix"] = f"folder-{index}"
         one.pop("restore_drill")
+        one["undrilled_reason"] = "a test"
         made[name.replace("_", "-")] = one
     return "cnpg.clusters", made
 

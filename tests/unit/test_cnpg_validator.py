@@ -1,209 +1,349 @@
-"""The validator against a real S3 API: what it accepts, what it finds, and that it needs nothing of ours to run."""
+"""The validator as the CronJob runs it: the rendered ConfigMap alone, in a process of its own, and the other tools."""
 
-import io
 import json
+import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
+import jsonschema
 import pytest
-from moto.server import ThreadedMotoServer
+from archive_doubles import CREDENTIALS, MIB, Archive, healthy
+from cnpg_samples import AWS_TARGET, args, on_own_store
+from failing_store import Fault, failing
+from pydantic import ValidationError
+from validator_runs import endpoints
 
-from seawall.components.cnpg.validator import check as validator
+from seawall.components.cnpg import validation, validation_report
+from seawall.components.cnpg.args import CnpgSharedClusterArgs
+from seawall.components.cnpg.validator.classes import CHECKS, CLASSES, Failure
+from seawall.components.cnpg.validator.segments import Numbering
+from seawall.pages import validator as page
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-NOW = datetime.now(UTC)
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "eu-central-1"}
+ALLOWED = {"boto3", "botocore", "urllib3", "lz4", "zstandard", "cramjam"}
+"""What the image has besides the standard library; urllib3 is botocore's own."""
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-class Archive:
-    """A bucket with a key, filled as barman fills it."""
-
-    def __init__(self, endpoint: str, bucket: str) -> None:
-        self.endpoint, self.bucket = endpoint, bucket
-        session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
-        self.s3: S3Client = session.client("s3", endpoint_url=endpoint)
-        kms = session.client("kms", endpoint_url=endpoint)
-        self.key = kms.create_key()["KeyMetadata"]["Arn"]
-        self.other_key = kms.create_key()["KeyMetadata"]["Arn"]
-        self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-
-    @property
-    def wanted(self) -> validator.Expectation:
-        return validator.Expectation(self.bucket, "main/main", 93600, 900, "aws:kms", self.key, self.endpoint)
-
-    def put(self, key: str, body: str = "", *, kms: str | None = None, sse: str | None = "aws:kms") -> None:
-        how: dict[str, Any] = {"ServerSideEncryption": sse} if sse else {}
-        if sse == "aws:kms":
-            how["SSEKMSKeyId"] = kms or self.key
-        self.s3.put_object(Bucket=self.bucket, Key=f"main/main/{key}", Body=io.BytesIO(body.encode()), **how)
-
-    def backup(self, ended: datetime, status: str = "DONE", **how: Any) -> str:
-        folder = f"base/{ended:%Y%m%dT%H%M%S}"
-        info = f"begin_wal=000000010000000000000002\nend_time={ended.isoformat(sep=' ')}\nstatus={status}\n"
-        self.put(f"{folder}/backup.info", info)
-        self.put(f"{folder}/data.tar.gz", **how)
-        return folder
-
-    def wal(self, name: str = "000000010000000000000003", **how: Any) -> None:
-        self.put(f"wals/{name[:16]}/{name}.gz", **how)
-
-    def check(self, now: datetime = NOW, **changes: Any) -> dict[str, validator.Result]:
-        return {result.check: result for result in validator.check(self.s3, replace(self.wanted, **changes), now)}
-
-    def failed(self, now: datetime = NOW, **changes: Any) -> dict[str, str]:
-        return {name: result.message for name, result in self.check(now, **changes).items() if not result.ok}
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **CREDENTIALS,
-            "BACKUP_BUCKET": self.bucket,
-            "BACKUP_ARCHIVE": "main/main",
-            "BACKUP_ENDPOINT": self.endpoint,
-            "MAX_BACKUP_AGE_SECONDS": "93600",
-            "MAX_WAL_AGE_SECONDS": "900",
-            "EXPECTED_ENCRYPTION": "aws:kms",
-            "EXPECTED_KMS_KEY": self.key,
-        }
+    yield from endpoints()
 
 
 @pytest.fixture
 def archive(endpoint: str, request: pytest.FixtureRequest) -> Archive:
-    return Archive(endpoint, f"b{abs(hash(request.node.name)):x}")
+    name = re.sub("[^a-z]+", "-", request.node.name.lower())[:40].strip("-")
+    return Archive(endpoint, f"{name}-{abs(hash(request.node.name)) % 1000}", Numbering(MIB))
 
 
-def test_a_sound_archive_passes(archive: Archive) -> None:
-    archive.backup(NOW - timedelta(days=2))
-    archive.backup(NOW - timedelta(hours=1))
-    archive.wal()
-    results = archive.check()
-    assert {name: result.ok for name, result in results.items()} == dict.fromkeys(
-        ("backup-age", "backup-encryption", "wal-age", "wal-encryption"), True
-    )
+def container(made: CnpgSharedClusterArgs) -> dict[str, Any]:
+    pod = validation.cron_job(made)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return dict(pod["containers"][0])
 
 
-def test_an_empty_archive_fails(archive: Archive) -> None:
-    assert set(archive.failed()) == {"backup-age", "wal-age"}
+def mounted(made: CnpgSharedClusterArgs, folder: Path) -> Path:
+    """The ConfigMap's files where its volume puts them."""
+    pod = validation.cron_job(made)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    data = validation.config_map(made)["data"]
+    [volume] = [volume for volume in pod["volumes"] if volume["name"] == "script"]
+    for item in volume["configMap"]["items"]:
+        file = folder / item["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(data[item["key"]])
+    return folder
 
 
-def test_an_old_backup_fails_even_beside_a_young_one_that_did_not_finish(archive: Archive) -> None:
-    archive.backup(NOW - timedelta(hours=27))
-    archive.backup(NOW - timedelta(hours=1), status="FAILED")
-    archive.put(f"base/{NOW:%Y%m%dT%H%M%S}/data.tar.gz")  # one that has just begun has no backup.info
-    archive.wal()
-    failed = archive.failed()
-    assert set(failed) == {"backup-age"}
-    assert "ended 27 h 0 min ago, allowed are 26 h 0 min" in failed["backup-age"]
+def environment(made: CnpgSharedClusterArgs, archive: Archive, **changes: str | None) -> dict[str, str]:
+    """What the CronJob gives, with the test's bucket, endpoint and keys."""
+    rendered = {item["name"]: item["value"] for item in container(made)["env"] if "value" in item}
+    given = {**rendered, **CREDENTIALS, "BACKUP_BUCKET": archive.bucket, "BACKUP_ENDPOINT": archive.endpoint}
+    if archive.key is not None:
+        given["EXPECTED_KMS_KEY"] = archive.key
+    given |= {"MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true", "PATH": os.environ["PATH"]}
+    return {name: value for name, value in {**given, **changes}.items() if value is not None}
 
 
-def test_an_old_wal_file_fails_by_the_rpo(archive: Archive) -> None:
-    archive.backup(NOW)
-    archive.wal()
-    written = datetime.now(UTC)  # the object store's own clock decides the age of a WAL file
-    assert set(archive.failed(written + timedelta(minutes=16))) == {"wal-age"}
-    assert not archive.failed(written + timedelta(minutes=14))
-
-
-def test_only_whole_wal_files_of_the_newest_timeline_count(archive: Archive) -> None:
-    archive.backup(NOW)
-    archive.put("wals/0000000100000000/000000010000000000000003.partial")
-    archive.put("wals/0000000100000000/000000010000000000000003.00000028.backup.gz")
-    archive.put("wals/00000002.history.gz")
-    assert set(archive.failed()) == {"wal-age"}
-    archive.wal("000000010000000000000004", sse=None)
-    archive.wal("000000020000000000000004")
-    assert not archive.failed()
-
-
-def test_unencrypted_files_fail(archive: Archive) -> None:
-    archive.backup(NOW, sse=None)
-    archive.wal(sse="AES256")
-    failed = archive.failed()
-    assert set(failed) == {"backup-encryption", "wal-encryption"}
-    assert "is encrypted with AES256, expected aws:kms" in failed["wal-encryption"]
-
-
-def test_another_key_fails(archive: Archive) -> None:
-    archive.backup(NOW, kms=archive.other_key)
-    archive.wal()
-    failed = archive.failed()
-    assert set(failed) == {"backup-encryption"}
-    assert archive.other_key in failed["backup-encryption"]
-
-
-def test_an_own_store_needs_no_key(archive: Archive) -> None:
-    archive.backup(NOW, sse="AES256")
-    archive.wal(sse="AES256")
-    assert not archive.failed(encryption="AES256", key=None)
-
-
-def test_a_backup_without_data_fails(archive: Archive) -> None:
-    folder = archive.backup(NOW)
-    archive.s3.delete_object(Bucket=archive.bucket, Key=f"main/main/{folder}/data.tar.gz")
-    archive.wal()
-    assert set(archive.failed()) == {"backup-encryption"}
-
-
-def run(environment: dict[str, str]) -> tuple[int, dict[str, Any]]:
-    """Runs the file as the CronJob does: alone, with nothing of ours to import."""
-    script = Path(validator.__file__)
+def run(
+    made: CnpgSharedClusterArgs, archive: Archive, folder: Path, *arguments: str, **changes: str | None
+) -> tuple[int, dict[str, Any]]:
+    """Runs the rendered command; the image's interpreter is this one."""
+    one = container(made)
+    command = [sys.executable, *one["command"][1:], *arguments]
+    given = environment(made, archive, TERMINATION_FILE=str(folder / "verdict"), **changes)
     done = subprocess.run(
-        [sys.executable, "-I", "-B", str(script)], env=environment, capture_output=True, text=True, check=False
+        command, cwd=mounted(made, folder), env=given, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    report = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(validation_report.schema()).validate(report)
+    return done.returncode, report
 
 
-def test_the_script_runs_alone_and_its_exit_code_says_what_it_found(archive: Archive) -> None:
-    code, said = run(archive.environment)
-    assert (code, said["ok"]) == (1, False)
-    archive.backup(NOW)
-    archive.wal()
-    code, said = run(archive.environment)
-    assert (code, said["ok"]) == (0, True)
-    assert {result["check"] for result in said["checks"]} == {
-        "backup-age",
-        "backup-encryption",
-        "wal-age",
-        "wal-encryption",
-    }
+def test_the_rendered_config_map_runs_alone(archive: Archive, tmp_path: Path) -> None:
+    newest = healthy(archive, real=True)
+    metrics = tmp_path / "metrics.prom"
+    code, report = run(args(), archive, tmp_path / "a", "--deep", "--all", "--metrics-file", str(metrics))
+    assert (code, report["ok"], report["verdict"], report["not_checked"]) == (0, True, "healthy", [])
+    assert (tmp_path / "a" / "verdict").read_text().startswith("ok: ")
+    assert metrics.read_text() == report["metrics"]
+    archive.remove(f"base/{newest.id}/data.tar.gz")
+    code, report = run(args(), archive, tmp_path / "b")
+    assert (code, report["class"]) == (Failure.BACKUP_DAMAGED, "backup-damaged")
+    assert "data.tar is missing" in (tmp_path / "b" / "verdict").read_text()
+    assert not list((tmp_path / "b").rglob("__pycache__"))
+
+
+def test_only_what_the_image_has_is_imported() -> None:
+    for path in validation.VALIDATOR.glob("*.py"):
+        found = re.findall(r"^\s*(?:from|import) ([a-z0-9_]+)", path.read_text(), re.MULTILINE)
+        assert set(found) <= ALLOWED | set(sys.stdlib_module_names) | {"mypy_boto3_s3"}, path.name
+
+
+def test_the_config_map_is_small_enough_for_the_api_server() -> None:
+    assert len(json.dumps(validation.config_map(args()))) < 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "says"),
+    [
+        ({"BACKUP_BUCKET": None}, (), "lacks BACKUP_BUCKET"),
+        ({"BACKUP_ARCHIVE": ""}, (), "lacks BACKUP_ARCHIVE"),
+        ({"MAX_WAL_AGE_SECONDS": "soon"}, (), "MAX_WAL_AGE_SECONDS must be a whole number"),
+        ({"MAX_BACKUP_AGE_SECONDS": None}, (), "MAX_BACKUP_AGE_SECONDS must be a whole number and is missing"),
+        ({"EXPECTED_ENCRYPTION": "DES"}, (), "EXPECTED_ENCRYPTION must be one of aws:kms, AES256"),
+        ({"EXPECTED_KMS_KEY": None}, (), "EXPECTED_KMS_KEY is missing"),
+        ({"BACKUP_ENDPOINT": "nonsense"}, (), "BACKUP_ENDPOINT must be an address"),
+        ({"DEEP": "yes"}, (), "DEEP must be true or false"),
+        ({"PAGE_PERCENT": "101"}, (), "PAGE_PERCENT must be at most 100"),
+        ({}, ("--deeper",), "unrecognized arguments: --deeper"),
+        ({}, ("--sample", "-1"), "--sample must not be negative"),
+        ({}, ("--sample", "many"), "invalid int value"),
+        ({"BACKUP_BUCKET": "no-such-bucket"}, (), "NoSuchBucket"),
+        ({"BACKUP_BUCKET": "No bucket"}, (), "Invalid bucket name"),
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, (), "credentials"),
+    ],
+)
+def test_what_is_set_wrong_is_a_class_of_its_own(
+    archive: Archive, tmp_path: Path, changes: dict[str, str | None], arguments: tuple[str, ...], says: str
+) -> None:
+    code, report = run(args(), archive, tmp_path, *arguments, **changes)
+    assert (code, report["class"], report["verdict"]) == (Failure.CONFIGURATION, "configuration", "unknown")
+    told = [check["message"] for check in report["checks"] if check["status"] == "failed"]
+    assert len(told) == 1
+    assert says in told[0]
+
+
+def test_a_run_that_is_ended_still_reports(archive: Archive, tmp_path: Path) -> None:
+    """Kubernetes sends SIGTERM when the time is over."""
+    fault = Fault(".", hangs=True)
+    with failing(archive.endpoint, fault) as address:
+        process = subprocess.Popen(
+            [sys.executable, *container(args())["command"][1:]],
+            cwd=mounted(args(), tmp_path),
+            env=environment(args(), archive, BACKUP_ENDPOINT=address, TERMINATION_FILE=None),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert fault.asked.wait(60)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    report = json.loads(out)
+    assert process.returncode == Failure.STORE_UNREACHABLE
+    assert "ended before everything was checked" in out
+    assert report["restorable"] == "unknown"
+
+
+def test_metrics_are_prometheus_text_and_say_what_the_report_says(archive: Archive, tmp_path: Path) -> None:
+    healthy(archive)
+    archive.put("notes")
+    _, report = run(args(), archive, tmp_path)
+    lines = report["metrics"].splitlines()
+    names = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    samples = [
+        re.fullmatch(r"([a-z_]+)(\{[a-z]+=\"[A-Za-z0-9-]+\"\})? (-?[0-9.]+(?:e[+-]?\d+)?)", line)
+        for line in lines
+        if line[0] != "#"
+    ]
+    assert all(samples)
+    values = {f"{match[1]}{match[2] or ''}": float(match[3]) for match in samples if match is not None}
+    assert {name.partition("{")[0] for name in values} == names
+    assert values["seawall_backup_valid"] == 0
+    assert values["seawall_backup_exit_code"] == Failure.FOREIGN_OBJECTS
+    assert values["seawall_backup_restorable"] == 1
+    assert values['seawall_backup_check{check="foreign-objects"}'] == 0
+    assert values['seawall_backup_check{check="wal-chain"}'] == 1
+    assert 'seawall_backup_check{check="deep-wal"}' not in values
+    assert values['seawall_backup_validation_requests{operation="ListObjectsV2"}'] == 3
+
+
+def test_a_second_run_is_made_only_where_it_may_find_something_else() -> None:
+    policy = validation.cron_job(args())["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]
+    [rule] = policy["rules"]
+    assert rule["action"] == "FailJob"
+    again = {Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED}
+    assert rule["onExitCodes"]["values"] == sorted(set(Failure) - again)
+
+
+def test_the_settings_reach_the_program() -> None:
+    changes = {"deep": True, "all_objects": True, "sample": 7, "page_percent": 50, "timeout": "1h"}
+    made = args(*((f"validation.{key}", value) for key, value in changes.items()))
+    values = {item["name"]: item.get("value") for item in container(made)["env"]}
+    wanted = {"DEEP": "true", "ALL_OBJECTS": "true", "SAMPLE": "7", "PAGE_PERCENT": "50"}
+    assert {name: values[name] for name in wanted} == wanted
+    assert validation.cron_job(made)["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3600
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"BACKUP_BUCKET": "no-such-bucket"}, "NoSuchBucket"),
-        ({"MAX_WAL_AGE_SECONDS": "soon"}, "whole number of seconds"),
-        ({"BACKUP_BUCKET": None}, "lacks 'BACKUP_BUCKET'"),
-        (
-            {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"},
-            "credentials",
-        ),
-        ({"BACKUP_ENDPOINT": "nonsense"}, "nonsense"),
+        ({"timeout": "24h"}, "must be shorter than the 1 day"),
+        ({"tool": "mc", "deep": True}, "is read only with `tool: validator`"),
+        ({"tool": "aws-cli", "sample": 3}, "is read only with `tool: validator`"),
+        ({"tool": "mc"}, "has no `endpoint`"),
+        ({"tool": "barman"}, "tool"),
+        ({"sample": -1}, "sample"),
+        ({"page_percent": 0}, "page_percent"),
     ],
 )
-def test_what_cannot_be_checked_is_an_error_of_its_own(
-    archive: Archive, changes: dict[str, str | None], says: str
+def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(says)):
+        args(*((f"validation.{key}", value) for key, value in changes.items()))
+
+
+def test_the_page_and_the_schema_have_every_class_and_check() -> None:
+    text = page.page()
+    for row in CLASSES:
+        assert f"| {int(row.failure)} | `{row.failure.label}` | {row.meaning} |" in text
+    assert {row.failure for row in CLASSES} == set(Failure)
+    form = validation_report.schema()
+    assert form["$defs"]["Check"]["properties"]["check"]["enum"] == [check.name for check in CHECKS]
+    jsonschema.Draft202012Validator.check_schema(form)
+
+
+def _other(tool: str) -> CnpgSharedClusterArgs:
+    made = on_own_store()
+    return replace(
+        made,
+        settings=made.settings.model_copy(
+            update={"validation": made.settings.validation.model_copy(update={"tool": tool})}
+        ),
+    )
+
+
+@pytest.mark.parametrize("tool", ["aws-cli", "mc"])
+def test_the_other_tools_run_as_hardened_and_hold_the_readers_keys(tool: str) -> None:
+    one = container(_other(tool))
+    assert one["image"] == validation.IMAGES[tool]
+    assert one["command"] == ["/bin/sh", f"/opt/seawall/{tool}.sh"]
+    assert one["securityContext"] == container(args())["securityContext"]
+    used = {item["valueFrom"]["secretKeyRef"]["name"] for item in one["env"] if "valueFrom" in item}
+    assert used == {"main-backup-reader"}
+    values = {item["name"]: item.get("value", "") for item in one["env"]}
+    unseen = set(json.loads(f"[{values['NOT_CHECKED']}]"))
+    assert unseen | validation.SEEN_BY_SHORT == {check.name for check in CHECKS}
+    assert ("MC_HOST_store" in values) is (tool == "mc")
+
+
+CLIENT = {
+    "aws-cli": """#!/bin/sh
+# A double of the AWS CLI: answers from files, by what it is asked.
+case "$*" in
+  *head-object*) cat "$ANSWERS/head" ;;
+  *"s3 cp"*) cat "$ANSWERS/info" ;;
+  *base/*) cat "$ANSWERS/backups" ;;
+  *wals/*) cat "$ANSWERS/wal" ;;
+esac
+[ ! -e "$ANSWERS/error" ] || { cat "$ANSWERS/error" >&2; exit 254; }
+""",
+    "mc": """#!/bin/sh
+# A double of MinIO's client: answers from files, by what it is asked.
+case "$*" in
+  *base/*newer-than*) cat "$ANSWERS/young" ;;
+  *find*base/*) cat "$ANSWERS/backups" ;;
+  *cat*) cat "$ANSWERS/info" ;;
+  *find*wals/*) cat "$ANSWERS/wal" ;;
+  *stat*) cat "$ANSWERS/head" ;;
+esac
+[ ! -e "$ANSWERS/error" ] || { cat "$ANSWERS/error" >&2; exit 1; }
+""",
+}
+_FOLDER = "store/backups/main/main"
+ANSWERS: dict[str, dict[str, str]] = {
+    "aws-cli": {
+        "backups": '[\n    "main/main/base/20260101T000000/backup.info"\n]\n',
+        "info": "begin_wal=x\nend_time=2099-01-01 00:00:00+00:00\nstatus=DONE\n",
+        "wal": '[\n    "main/main/wals/a/b.gz",\n    "2099-01-01T00:00:00+00:00"\n]\n',
+        "head": "AES256\tNone\n",
+    },
+    "mc": {
+        "backups": f"{_FOLDER}/base/20260101T000000/backup.info\n{_FOLDER}/base/20260102T000000/backup.info\n",
+        "young": f"{_FOLDER}/base/20260102T000000/backup.info\n",
+        "info": "status=DONE\n",
+        "wal": f"{_FOLDER}/wals/00000002.history\n{_FOLDER}/wals/a/b.gz\n",
+        "head": '{"metadata":{"X-Amz-Server-Side-Encryption":"AES256"}}\n',
+    },
+}
+BOTH = ("aws-cli", "mc")
+SAID: list[tuple[tuple[str, ...], dict[str, str | None], Failure | None]] = [
+    (BOTH, {}, None),
+    (BOTH, {"backups": ""}, Failure.BACKUP_MISSING),
+    (BOTH, {"info": "status=FAILED\n"}, Failure.BACKUP_MISSING),
+    (BOTH, {"wal": ""}, Failure.WAL_OLD),
+    (BOTH, {"error": "AccessDenied"}, Failure.ACCESS_DENIED),
+    (BOTH, {"error": "SlowDown"}, Failure.THROTTLED),
+    (BOTH, {"error": "connection refused"}, Failure.STORE_UNREACHABLE),
+    (("aws-cli",), {"error": "NoSuchBucket"}, Failure.CONFIGURATION),
+    (("aws-cli",), {"info": "end_time=2020-01-01 00:00:00+00:00\nstatus=DONE\n"}, Failure.BACKUP_MISSING),
+    (("aws-cli",), {"info": "end_time=soon\nstatus=DONE\n"}, Failure.BACKUP_DAMAGED),
+    (("aws-cli",), {"wal": '[\n "k",\n "2020-01-01T00:00:00+00:00"\n]\n'}, Failure.WAL_OLD),
+    (("aws-cli",), {"head": "None\tNone\n"}, Failure.ENCRYPTION),
+    (("mc",), {"error": "The specified bucket does not exist."}, Failure.CONFIGURATION),
+    (("mc",), {"young": ""}, Failure.BACKUP_MISSING),
+    (("mc",), {"wal": f"{_FOLDER}/wals/00000002.history\n"}, Failure.WAL_OLD),
+    (("mc",), {"head": "{}\n"}, Failure.ENCRYPTION),
+]
+
+
+@pytest.mark.parametrize(
+    ("tool", "changes", "failure"), [(tool, changes, failure) for tools, changes, failure in SAID for tool in tools]
+)
+def test_the_short_scripts_say_what_they_saw_and_what_they_did_not(
+    tmp_path: Path, tool: str, changes: dict[str, str | None], failure: Failure | None
 ) -> None:
-    environment = {key: value for key, value in {**archive.environment, **changes}.items() if value is not None}
-    code, said = run(environment)
-    assert code == 2
-    assert says in said["error"]
-    assert said["ok"] is False
+    """With doubles of the clients; the script, the shell and `date` are real."""
+    made = _other(tool)
+    answers, programs = tmp_path / "answers", tmp_path / "bin"
+    answers.mkdir()
+    programs.mkdir()
+    for name, text in {**ANSWERS[tool], **changes}.items():
+        (answers / name).write_text(text or "")
+    client = programs / ("aws" if tool == "aws-cli" else "mc")
+    client.write_text(CLIENT[tool])
+    client.chmod(0o755)
+    shell = shutil.which("sh")
+    assert shell is not None
+    values = {item["name"]: item["value"] for item in container(made)["env"] if "value" in item}
+    done = subprocess.run(
+        [shell, str(mounted(made, tmp_path / "mount") / f"{tool}.sh")],
+        env={**values, "PATH": f"{programs}:{os.environ['PATH']}", "ANSWERS": str(answers)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(validation_report.schema()).validate(report)
+    assert done.returncode == report["exit_code"] == int(failure or 0)
+    assert report["class"] == (failure.label if failure is not None else None)
+    assert {"wal-chain", "wal-needed", "deep-base"} <= set(report["not_checked"])
+
+
+def test_on_aws_the_key_is_compared_by_the_short_script() -> None:
+    made = args(("validation.tool", "aws-cli"), target=AWS_TARGET)
+    values = {item["name"]: item.get("value") for item in container(made)["env"]}
+    assert values["EXPECTED_KMS_KEY"] == AWS_TARGET.key

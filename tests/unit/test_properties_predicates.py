@@ -1,6 +1,7 @@
 """Each predicate of safety finds what it is for: a planted fault in the objects of stack `infra`, or in a row's."""
 
 import copy
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -245,6 +246,17 @@ INFRA: dict[str, list[Fault]] = {
         lambda made: store(made)["s3Credentials"].update(inheritFromIAMRole=True),
         lambda made: spec(made, "ObjectStore").pop("retentionPolicy"),
     ],
+    "drills_only_read": [
+        lambda made: drilled(made, lambda cluster: cluster["spec"].update(plugins=[{"name": "any"}])),
+        lambda made: drilled(made, lambda cluster: cluster["spec"].update(backup={})),
+        lambda made: drilled(made, lambda cluster: cluster["spec"].update(instances=2)),
+        lambda made: drilled(made, lambda cluster: cluster["spec"].update(enablePDB=True)),
+        lambda made: spec(made, "ObjectStore", "shared-postgres-drill").update(retentionPolicy="30d"),
+        lambda made: one(made, "ObjectStore", "shared-postgres-drill")["metadata"].update(namespace="databases"),
+        lambda made: spec(made, "ExternalSecret", "shared-postgres-drill-reader")["data"][0]["remoteRef"].update(
+            key="kubernetes/infra/cloudnative-pg/backup-writer"
+        ),
+    ],
     "backups_are_made_by_the_plugin_daily_or_so": [
         lambda made: spec(made, "ScheduledBackup").pop("method"),
         lambda made: spec(made, "ScheduledBackup").update(schedule="0 2 * * *"),
@@ -316,6 +328,14 @@ PAIR = ("podSecurityContext", "containerSecurityContext")
 
 def anti_affinity(value: Any) -> Any:
     return value["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]
+
+
+def drilled(made: Objects, change: Callable[[Any], None]) -> None:
+    """Changes the Cluster that the restore drill makes."""
+    data = one(made, "ConfigMap", "shared-postgres-drill")["data"]
+    cluster = json.loads(data["cluster.json"])
+    change(cluster)
+    data["cluster.json"] = json.dumps(cluster)
 
 
 def store(made: Objects) -> Any:

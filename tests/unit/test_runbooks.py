@@ -28,6 +28,7 @@ KINDS: Final = {
     "ciliumnetworkpolicies",
     "clusters.postgresql.cnpg.io",
     "clustersecretstores",
+    "configmap",
     "cronjobs",
     "deployment",
     "deployments",

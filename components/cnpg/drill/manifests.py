@@ -6,7 +6,7 @@ from pathlib import Path
 from seawall.components.cnpg import backup
 from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.cnpg.drill import recovery
-from seawall.components.cnpg.drill.names import ROLE, drill_name, report_name
+from seawall.components.cnpg.drill.names import ROLE, drill_name, reader_secret, report_name
 from seawall.components.cnpg.drill.network import runner_pods
 from seawall.components.cnpg.drill_settings import RestoreDrill
 from seawall.components.fields import duration
@@ -79,7 +79,7 @@ def object_store(args: CnpgSharedClusterArgs, drill: RestoreDrill) -> Manifest:
     return {
         "apiVersion": barman.API_VERSION,
         "kind": barman.KIND,
-        "metadata": metadata(args.name, drill.namespace, labels=args.labels, annotations=_restores(args)),
+        "metadata": metadata(drill_name(args.name), drill.namespace, labels=args.labels, annotations=_restores(args)),
         "spec": {
             "configuration": configuration,
             "instanceSidecarConfiguration": {
@@ -98,7 +98,7 @@ def secrets(args: CnpgSharedClusterArgs, drill: RestoreDrill) -> dict[str, Manif
             backup.ACCESS_KEY_ID: paths.backup_fields.access_key,
             backup.SECRET_ACCESS_KEY: paths.backup_fields.secret_key,
         }
-        made["backup-reader"] = _secret(args, drill, args.reader_secret, paths.backup_reader, keys)
+        made["backup-reader"] = _secret(args, drill, reader_secret(args.name), paths.backup_reader, keys)
     authority = args.settings.backup.endpoint_ca
     if authority is not None and paths.endpoint_ca is not None:
         keys = {authority.key: authority.key}
@@ -244,7 +244,7 @@ def _keys(args: CnpgSharedClusterArgs) -> list[Manifest]:
         return []
     keys = {"AWS_ACCESS_KEY_ID": backup.ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": backup.SECRET_ACCESS_KEY}
     return [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": args.reader_secret, "key": key}}}
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": reader_secret(args.name), "key": key}}}
         for name, key in keys.items()
     ]
 
@@ -253,8 +253,8 @@ def _store_credentials(args: CnpgSharedClusterArgs) -> Manifest:
     if args.uses_roles:
         return {"inheritFromIAMRole": True}
     return {
-        "accessKeyId": {"name": args.reader_secret, "key": backup.ACCESS_KEY_ID},
-        "secretAccessKey": {"name": args.reader_secret, "key": backup.SECRET_ACCESS_KEY},
+        "accessKeyId": {"name": reader_secret(args.name), "key": backup.ACCESS_KEY_ID},
+        "secretAccessKey": {"name": reader_secret(args.name), "key": backup.SECRET_ACCESS_KEY},
     }
 
 

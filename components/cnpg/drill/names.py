@@ -5,8 +5,13 @@ ROLE = "seawall_drill"
 
 
 def drill_name(cluster: str) -> str:
-    """The CronJob, and its account, Role, ConfigMap and network policy; a CronJob's name may have 52 characters."""
+    """The CronJob and what belongs to it: account, Role, ConfigMap, ObjectStore, policy; it may have 52 characters."""
     return f"{cluster}-drill"
+
+
+def reader_secret(cluster: str) -> str:
+    """The Secret with the keys that read the archive."""
+    return f"{drill_name(cluster)}-reader"
 
 
 def report_name(cluster: str) -> str:

@@ -1,7 +1,7 @@
 """The recovery Cluster as the runner creates it, without the target and the backup of the day, as plain data."""
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
-from seawall.components.cnpg.drill.names import ROLE, restored_name
+from seawall.components.cnpg.drill.names import ROLE, drill_name, restored_name
 from seawall.components.cnpg.drill_settings import RestoreDrill
 from seawall.components.cnpg.manifests import PASSWORD_METHOD
 from seawall.components.cnpg.parameters import TLS_DEFAULTS
@@ -27,8 +27,8 @@ def cluster(args: CnpgSharedClusterArgs, drill: RestoreDrill) -> Manifest:
     """A Cluster that is restored and writes nowhere: no plugin entry, no archive, no budget, one instance.
 
     Image and parameters are the source's: with a lower `max_connections` or another library PostgreSQL would refuse to
-    replay. Nobody scrapes what lives for an hour. The role that asks is the owner of an empty database, because for that one the operator makes a password
-    and its Secret itself: nobody here may write Secrets.
+    replay. Nobody scrapes what lives for an hour. The role that asks is the owner of an empty database, because for
+    that one the operator makes a password and its Secret itself: nobody here may write Secrets.
     """
     settings, storage = args.settings, drill.storage
     parameters = {**TLS_DEFAULTS, **settings.parameters}
@@ -65,7 +65,7 @@ def cluster(args: CnpgSharedClusterArgs, drill: RestoreDrill) -> Manifest:
                     "name": ORIGIN,
                     "plugin": {
                         "name": PLUGIN_NAME,
-                        "parameters": {"barmanObjectName": args.name, "serverName": args.server_name},
+                        "parameters": {"barmanObjectName": drill_name(args.name), "serverName": args.server_name},
                     },
                 }
             ],

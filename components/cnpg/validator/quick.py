@@ -158,11 +158,11 @@ def _way(archive: Archive, info: BackupInfo, store: Store, findings: Findings) -
     """The timelines to follow, as PostgreSQL finds them; the backup's own alone when their history is no good."""
     found = archive.wals
     target = newest_timeline(info.timeline, found.histories)
-    problems = [
-        f"timeline {timeline} has WAL and no {timeline:08X}.history: recovery ends on timeline {target}"
-        for timeline in sorted({*found.segments, *found.histories})
-        if timeline > target
-    ]
+    beyond = [timeline for timeline in {*found.segments, *found.histories} if timeline > target]
+    problems = []
+    if beyond:
+        missing = f"wals/{target + 1:08X}.history is missing, and there is a timeline {max(beyond)}"
+        problems.append(f"{missing}: recovery ends on timeline {target}")
     way = alone(info.timeline)
     for timeline in range(info.timeline + 1, target + 1):
         key = found.history(timeline)

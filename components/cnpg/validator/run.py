@@ -21,8 +21,8 @@ _TERMINATION = 4096
 """Bytes of a termination message that Kubernetes keeps."""
 
 
-class EndedError(Exception):
-    """Kubernetes ended the run: its time was over, or the node is drained."""
+class EndedError(BaseException):
+    """Kubernetes ended the run: its time was over, or the node is drained. No library takes it for an error."""
 
 
 def end(signum: int, frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     FlexibleChecksumError,
     HTTPClientError,
     NoCredentialsError,
@@ -212,7 +213,7 @@ class Store:
             raise StoreError(Failure.CONFIGURATION, f"{what}: {error}") from None
         except ParamValidationError as error:
             raise StoreError(Failure.CONFIGURATION, f"{what}: {str(error).replace(chr(10), ' ')}") from None
-        except (HTTPClientError, HTTPError, OSError) as error:
+        except (ConnectionError, HTTPClientError, HTTPError, OSError) as error:
             raise StoreError(
                 Failure.STORE_UNREACHABLE, f"{what}: {where} does not answer: {type(error).__name__}: {error}"
             ) from None

@@ -10,6 +10,7 @@ from datetime import datetime
 from .api import EVENT, JOB, POD, Api, ApiError, Document
 
 CLUSTER_LABEL = "cnpg.io/cluster"
+JOB_ROLE_LABEL = "cnpg.io/jobRole"
 RECOVERY = "full-recovery"
 """The container of the operator's job that restores."""
 SIDECAR = "plugin-barman-cloud"
@@ -145,7 +146,7 @@ class Observer:
 
 
 def _is_job(pod: Document) -> bool:
-    return "cnpg.io/jobRole" in pod["metadata"].get("labels", {})
+    return JOB_ROLE_LABEL in pod["metadata"].get("labels", {})
 
 
 def _phase(pod: Document) -> str:

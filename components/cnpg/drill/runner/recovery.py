@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import itertools
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -15,8 +16,10 @@ from .reasons import CLUSTER_LABEL
 
 PAUSE_S = 2.0
 """Between two looks at what is going on."""
-_CLAIMS_BY_HAND_S = 60.0
-"""After this time claims are deleted one by one: their owner may have been lost."""
+SECRETS = ("app", "ca")
+"""Which of the Cluster's Secrets are read: the password of the drill's role, and the authority."""
+_LOOKS = 30
+"""After so many looks claims are deleted one by one: their owner may have been lost."""
 
 
 class Recovery:
@@ -73,7 +76,7 @@ class Recovery:
 
     def credentials(self) -> tuple[str, str] | None:
         """Password of the drill's role and certificate authority of the Cluster, once the operator has made both."""
-        secrets = [self._api.get(SECRET, f"{self._plan.name}-{purpose}") for purpose in ("app", "ca")]
+        secrets = [self._api.get(SECRET, f"{self._plan.name}-{purpose}") for purpose in SECRETS]
         if any(it is None for it in secrets):
             return None
         app, authority = ({} if it is None else it.get("data", {}) for it in secrets)
@@ -104,27 +107,26 @@ class Recovery:
         found = [] if self._api.get(CLUSTER, self._plan.name) is None else [f"Cluster {self._plan.name}"]
         for kind, title in ((JOB, "Job"), (POD, "Pod"), (CLAIM, "PersistentVolumeClaim")):
             found += [f"{title} {it['metadata']['name']}" for it in self._api.list(kind, selector=self._labelled)]
-        for purpose in ("app", "ca"):
+        for purpose in SECRETS:
             name = f"{self._plan.name}-{purpose}"
             if self._api.get(SECRET, name) is not None:
                 found.append(f"Secret {name}")
         return found
 
     def _wait_gone(self, deadline: float) -> list[str]:
-        by_hand = time.monotonic() + _CLAIMS_BY_HAND_S
-        while True:
+        for look in itertools.count(1):
             try:
                 left = self.remains()
                 if not left:
-                    return []
-                if time.monotonic() >= by_hand:
+                    break
+                if look % _LOOKS == 0:
                     self._delete_claims()
-                    by_hand = time.monotonic() + _CLAIMS_BY_HAND_S
             except ApiError as error:
                 left = [f"unknown: {error}"]
             if time.monotonic() >= deadline:
                 return left
             time.sleep(self.pause)
+        return []
 
     def _delete_claims(self) -> None:
         for claim in self._api.list(CLAIM, selector=self._labelled):
