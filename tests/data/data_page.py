@@ -49,6 +49,7 @@ class Figures:
         """The page as Markdown."""
         memory = round(psutil.virtual_memory().total / 2**30)
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory} GiB"
+        machine += f", load {os.getloadavg()[2]:.1f} over the last 15 minutes"
         own = {"moto": version("moto"), "Python": platform.python_version()}
         versions = ", ".join(f"{name} {number}" for name, number in sorted({**self.versions, **own}.items()))
         lines = [_HEAD, f"{datetime.now(UTC).date().isoformat()}; {machine}; {versions}.", ""]

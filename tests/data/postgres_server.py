@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, LiteralString, Self, cast
+from typing import Any, Self
 
 import psutil
 import psycopg
@@ -194,7 +194,7 @@ class Postgres:
     def sql(self, query: str, *parameters: Any, **options: Any) -> list[tuple[Any, ...]]:
         """Run one statement in autocommit; its rows, none for a statement without. Options are those of `connect`."""
         with self.connect(autocommit=True, **options) as connection:
-            cursor = connection.execute(cast(LiteralString, query), parameters or None)
+            cursor = connection.execute(query, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     @property

@@ -107,7 +107,7 @@ def test_every_pooler_starts_and_lets_its_application_in(
         said = made.log.read_text()
         assert row == (application.role, application.database)
         assert "WARNING" not in said and "ERROR" not in said, said
-    figures.used(f"PgBouncer {pgbouncer.label}", pgbouncer.package)
+    figures.used(f"PgBouncer {pgbouncer.label}", f"({pgbouncer.package})")
     columns = {"PgBouncer": pgbouncer.label, "cluster": shared.args.name, "poolers": len(shared.args.applications)}
     figures.row(SECTION, {**columns, "start": "all", "clients sign in": "all"}, note=NOTE)
 

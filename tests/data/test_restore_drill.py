@@ -7,86 +7,31 @@ A double (`drill_double.InstanceDouble`) stands for the kubelet alone.
 
 import json
 import signal
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import rendered
-from barman_archive import Archive
 from data_page import Figures
 from data_tools import Tools
 from drill_double import InstanceDouble, Objects
 from drill_run import Drill, until
+from drill_source import SECRET, Source, archived
 from object_store import ObjectStore
-from postgres_server import Postgres
-from row_load import Load
 
-from seawall.components.cnpg.drill.runner.checks import checksum_query, digest_of
 from seawall.sandbox.cluster import Sandbox
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/drill-report-v1.schema.json").read_text())
-SERVER = rendered.CLUSTER
-SECRET = "correct-horse-battery"
-"""A value in the data, which must be nowhere in what a runner says."""
 Workplace = Callable[[str], Path]
-
-
-@dataclass
-class Source:
-    """A source with one base backup, rows before and after it, and a moment between them."""
-
-    archive: Archive
-    store: ObjectStore
-    digest: str
-    rows: int
-    rows_then: int
-    then: datetime
 
 
 @pytest.fixture(scope="module")
 def source(tools: Tools, module_store: ObjectStore, module_workplace: Workplace) -> Source:
-    archive = Archive(rendered.object_store(module_store), module_store, SERVER, tools, module_workplace("archive"))
-    server = Postgres.create(module_workplace("source"), tools, archive.settings())
-    server.start()
-    for application in rendered.cluster(module_store).applications:
-        server.sql(f'CREATE ROLE "{application.role}" LOGIN')
-        server.sql(f'CREATE DATABASE "{application.database}" OWNER "{application.role}"')
-        server.sql(f'REVOKE CONNECT ON DATABASE "{application.database}" FROM PUBLIC')
-
-    def shop(query: str) -> list[tuple[Any, ...]]:
-        return server.sql(query, dbname="harbor")
-
-    shop("CREATE TABLE orders (id int PRIMARY KEY, written timestamptz DEFAULT now(), note text)")
-    shop("CREATE TABLE hidden (id int)")
-    shop("INSERT INTO hidden VALUES (1), (2)")
-    shop("ALTER TABLE hidden ENABLE ROW LEVEL SECURITY")
-    shop("ALTER TABLE hidden FORCE ROW LEVEL SECURITY")
-    shop("ALTER TABLE orders OWNER TO harbor")
-    shop(f"INSERT INTO orders SELECT n, now(), '{SECRET}' FROM generate_series(1, 100) n")
-    archive.backup(server)
-    load = Load(server.connect).prepare()
-    wal = []
-    then = datetime.now(UTC)
-    for number in range(101, 106):
-        shop(f"INSERT INTO orders VALUES ({number})")
-        load.write(5)
-        wal.append(server.switch_wal())
-        if number == 102:
-            time.sleep(1)
-            then = datetime.now(UTC)
-            time.sleep(1)
-    server.wait_archived(wal[-1])
-    [found] = shop(checksum_query("public.orders"))
-    server.kill()
-    rows, digest = digest_of(tuple(map(str, found)))
-    return Source(archive, module_store, digest, rows, 102, then)
+    return archived(tools, module_store, module_workplace)
 
 
 @pytest.fixture(scope="session")

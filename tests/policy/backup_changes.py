@@ -11,6 +11,7 @@ STORE = ("ObjectStore", "databases/shared-postgres")
 CLUSTER = ("Cluster", "databases/shared-postgres")
 SCHEDULE = ("ScheduledBackup", "databases/shared-postgres")
 VALIDATOR = ("CronJob", "databases/shared-postgres-validation")
+DRILL = ("CronJob", "databases-drill/shared-postgres-drill")
 BUCKET = ("aws:s3/bucket:Bucket", "monosense-cnpg-bucket")
 DEFAULT = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",

@@ -6,6 +6,7 @@ from typing import Any
 
 from backup_changes import (
     CLUSTER,
+    DRILL,
     OTHER_KEY,
     SCHEDULE,
     STORE,
@@ -215,12 +216,13 @@ _ROWS: dict[str, list[tuple[str, Change]]] = {
         ("backups kept for ever", edit(*STORE, lambda it: it["spec"].pop("retentionPolicy"))),
     ],
     "CNPG-SW-014": [("no backup at all", _no_backup)],
-    "CNPG-SW-015": [("validator gone", drop(*VALIDATOR))],
+    "CNPG-SW-015": [("validator and drill gone", both(drop(*VALIDATOR), drop(*DRILL)))],
 }
 _POLICY = "the network policy opens AWS's own hosts on 443 only"
 _ALSO: dict[str, dict[str, str]] = {
     "store over plain http": {"CNPG-SW-001": _POLICY},
     "S3-compatible store without checksum settings": {"CNPG-SW-001": _POLICY},
+    "ObjectStore in another namespace": {"CNPG-OPS-003": "where nothing makes the writer's Secret"},
     "in-tree backups beside the plugin": {"CNPG-SW-012": "the field is deprecated as well"},
     "a second cluster in the same archive": {
         "CNPG-SW-001": "the copy has no network policies",

@@ -9,7 +9,7 @@ from backup_changes import (
 )
 from kill import Change, Kill, Stack, add, find
 
-DRILL = "shared-postgres-drill"
+DRILL = "drill-by-hand"
 
 
 def _drill_pod() -> dict[str, Any]:
@@ -92,7 +92,7 @@ def restored(stack: Stack, change: Callable[[dict[str, Any]], object]) -> None:
     store.name += "-drill"
     store.properties["metadata"]["namespace"] = "databases-drill"
     for reference in store.properties["spec"]["configuration"]["s3Credentials"].values():
-        reference["name"] = "shared-postgres-backup-reader"
+        reference["name"] = "shared-postgres-drill-reader"
     parameters = {"barmanObjectName": "shared-postgres", "serverName": "shared-postgres"}
     name = "barman-cloud.cloudnative-pg.io"
     cluster: dict[str, Any] = {

@@ -250,37 +250,6 @@ def test_a_store_that_does_not_answer_says_nothing_about_backups(bucket: Bucket)
     assert refused.value.failure.value.restorable is None
 
 
-# ── Reasons ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("FATAL:  recovery ended before configured recovery target was reached", "the WAL ends before the target"),
-        ("botocore ClientError: An error occurred (AccessDenied) when calling", "refuses the reader's credentials"),
-        ("encountered an error while checking the presence of first needed WAL in the archive", "backup's begin"),
-        ("FATAL:  requested timeline 3 is not a child of this server's history", "timelines of the archive"),
-        ('FATAL:  could not access file "timescaledb": No such file or directory', "lacks a library"),
-        ("could not write to file: No space left on device", "a volume is full"),
-        ("everything is fine: SELECT secret FROM accounts", None),
-    ],
-)
-def test_known_lines_are_told_in_our_words(line: str, told: str | None) -> None:
-    found = reasons.known_causes(f'{{"msg":"{line}"}}\n')
-    assert (len(found) == 1 and told in found[0]) if told else found == []
-    assert "accounts" not in "".join(found)
-
-
-def test_the_last_commit_is_read_where_the_log_is_in_utc() -> None:
-    line = "LOG:  last completed transaction was at log time {}"
-    first, second = "2026-03-01 03:59:01.5+00", "2026-03-01 03:59:58.123456+00"
-    assert reasons.last_commit("\n".join(line.format(it) for it in (first, second))) == datetime(
-        2026, 3, 1, 3, 59, 58, 123456, tzinfo=UTC
-    )
-    assert reasons.last_commit(line.format("2026-03-01 04:59:58+01")) is None
-    assert reasons.last_commit("") is None
-
-
 # ── The report ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
