@@ -21,6 +21,8 @@ SHORTEST = 3
 """Characters. Anything shorter is in every message by chance, and guards nothing."""
 SHORTEST_PART = 8
 """Characters of a part of a secret, between spaces and signs: a password in an argument, a tag in an image."""
+_FEW = 100
+"""Secrets. So few are looked for one by one."""
 _PARTS = re.compile(r"""[\s:@=,;/|"'()\[\]{}&?*]+""")
 _WORD = re.compile(r"[a-z]{3,}")
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
@@ -56,15 +58,45 @@ def without_secrets(findings: Iterable[Finding], secrets: Sequence[str]) -> list
     """The findings with everything secret blotted out."""
     if not secrets:
         return list(findings)
+    wall = _Wall(secrets)
     return [
         replace(
             finding,
-            message=_blotted(finding.message, secrets),
-            mend=_blotted(finding.mend, secrets),
-            facts={key: _blotted(value, secrets) for key, value in finding.facts.items()},
+            message=wall.blotted(finding.message),
+            mend=wall.blotted(finding.mend),
+            facts={key: wall.blotted(value) for key, value in finding.facts.items()},
         )
         for finding in findings
     ]
+
+
+class _Wall:
+    """Blots secrets out of texts. Where there are many, only those are looked for that a text may hold by its letters:
+    a Secret of a megabyte has a hundred thousand parts."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = secrets
+        self._by_start: dict[str, list[int]] = {}
+        if len(secrets) > _FEW:
+            for place, secret in enumerate(secrets):
+                self._by_start.setdefault(secret[:SHORTEST_PART], []).append(place)
+        self._lengths = {len(start) for start in self._by_start}
+
+    def blotted(self, text: str) -> str:
+        """The text with `SHOWN` in the place of each secret, the longest first."""
+        for secret in self._possible(text):
+            if secret in text:
+                # a word inside of another one is none: `live` in `delivered`
+                pattern = rf"(?<![A-Za-z]){secret}(?![A-Za-z])" if _WORD.fullmatch(secret) else re.escape(secret)
+                text = re.sub(pattern, SHOWN, text)
+        return text
+
+    def _possible(self, text: str) -> Iterable[str]:
+        if not self._by_start:
+            return self._secrets
+        parts = {text[at : at + length] for length in self._lengths for at in range(len(text) - length + 1)}
+        places = sorted(place for part in parts for place in self._by_start.get(part, ()))
+        return [self._secrets[place] for place in places]
 
 
 @cache
@@ -96,12 +128,3 @@ def _decoded(text: str) -> Iterator[str]:
         yield base64.b64decode(text, validate=True).decode()
     except (binascii.Error, ValueError):
         return
-
-
-def _blotted(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        if secret in text:
-            # a word inside of another one is none: `live` in `delivered`
-            pattern = rf"(?<![A-Za-z]){secret}(?![A-Za-z])" if _WORD.fullmatch(secret) else re.escape(secret)
-            text = re.sub(pattern, SHOWN, text)
-    return text

@@ -97,6 +97,16 @@ class KubeObject:
             if isinstance(reference, Mapping):
                 yield str(reference.get("kind")), str(reference.get("name"))
 
+    def belongs_to(self, owner: "KubeObject") -> bool:
+        """Whether `metadata.ownerReferences` names this owner. Raises `CannotEvaluateError` when that cannot be told."""
+        if (owner.kind, owner.name) in set(self.owners()):
+            return True
+        for reference in self.at("metadata", "ownerReferences").items():
+            views = (reference.at("kind"), owner.kind), (reference.at("name"), owner.name)
+            for view, _ in views if all(not view.known or view.text() == wanted for view, wanted in views) else ():
+                view.present  # noqa: B018 (raises: it may be this owner)
+        return False
+
     def memo(self, make: Callable[["KubeObject"], _Made]) -> _Made:
         """What `make` makes of this object alone: made once, and so is its failure.
 

@@ -8,6 +8,8 @@ from seawall.policy.estate.values import View, WrongTypeError
 _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?",
 )
+_LONGEST = 64
+"""Characters. Kubernetes holds no more than 19 digits before the point, and nine after it."""
 _BINARY = {unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL = {
     unit: Decimal(10) ** power
@@ -22,7 +24,7 @@ def quantity(view: View) -> Decimal | None:
         return None
     if isinstance(value, int):
         return Decimal(value)
-    match = _QUANTITY.fullmatch(value.strip())
+    match = _QUANTITY.fullmatch(value.strip()) if len(value) <= _LONGEST else None
     if match is None:
         raise WrongTypeError(view.path, "a quantity like 500m or 2Gi", value)
     number, binary, decimal, exponent = match.groups()

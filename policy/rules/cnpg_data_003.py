@@ -48,6 +48,8 @@ def check(database: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     states = [_shortcoming(job) for job in jobs]
     if None not in states:
+        if database.namespace in said.unreadable:
+            raise said.unreadable[database.namespace].with_traceback(None)
         yield next(found for found in states if found is not None)
 
 

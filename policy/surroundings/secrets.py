@@ -114,7 +114,11 @@ def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Viola
     if not providers:
         yield from _missing(use, found, estate)
         return
-    yield from _keys(use, providers)
+    lacking = list(_keys(use, providers))
+    unlabelled = use.label is not None and _nobody_labels(use.label, providers)
+    if lacking or unlabelled:
+        found.readable(use.thing.namespace, use.name)  # another one may bring what these do not
+    yield from lacking
     for provider in providers:
         if use.type is not None and provider.type is not None and provider.type != use.type:
             yield Violation(
@@ -125,7 +129,7 @@ def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Viola
                 provider.thing,
                 key=use.name,
             )
-        if use.label is not None and _nobody_labels(use.label, providers):
+        if unlabelled:
             yield Violation(
                 f"{provider.title} makes Secret {provider.name} without the label {use.label}: a rotated value reaches "
                 f"{use.thing.title} only some time later, or after a restart",
@@ -174,8 +178,7 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
     namespace = use.thing.namespace
     if not _judgeable(use, found, estate):
         return
-    if namespace in found.unreadable:
-        raise found.unreadable[namespace]
+    found.readable(namespace, use.name)
     declared = {provider.name for provider in found.in_namespace(namespace)[:_MOST_COMPARED]}
     near = difflib.get_close_matches(use.name, sorted(declared), n=1, cutoff=0.8)
     others = len(found.in_namespace(namespace))
@@ -200,7 +203,7 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
 
 def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
     """Whether a Secret that nothing here provides can be said to be missing. Raises `CannotEvaluateError`."""
-    if use.optional or use.any_of or use.name in found.anywhere:
+    if use.optional or use.any_of:
         return False  # registries' credentials are often put there by something that writes into every namespace
     if WHOLE_CLUSTER in estate.sees and SECRETS not in estate.sees:
         return False  # the role may not list Secrets
@@ -211,7 +214,8 @@ def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
         return not use.name.endswith(_OPERATORS_SUFFIXES)
     if use.thing.group_kind not in RESOURCES["cnpg"] and use.name.endswith(_OPERATORS_SUFFIXES):
         return False  # of a Cluster that is not declared here
-    return SECRETS in estate.sees or _made_here(found.in_namespace(use.thing.namespace))
+    seen = SECRETS in estate.sees or _made_here(found.in_namespace(use.thing.namespace))
+    return seen and not found.anywhere(use.name)
 
 
 def _made_here(providers: list[Provider]) -> bool:

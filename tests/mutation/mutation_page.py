@@ -1,7 +1,8 @@
 """Mutation testing of the pack's own code; writes docs/mutation.md.
 
-`python mutation_page.py --help` lists the options. Ends with 1 when a tenth or more of the sample survives, or a
-survivor has no explanation. With `--only`, `--again` or `--no-page` no page is written.
+`python mutation_page.py --help` lists the options. Ends with 1 when a tenth or more of the sample survives, a
+survivor has no explanation, or what is explained as a survivor is killed. With `--only`, `--again` or `--no-page` no
+page is written.
 """
 
 import argparse
@@ -107,12 +108,21 @@ def main(arguments: Sequence[str]) -> int:
     run = Run(asked.seed, pool, found, known, (time.monotonic() - began) / 60)
     explained = survivors.load()
     unexplained = [verdict for verdict in run.lived if verdict.mutant.key not in explained]
+    wrong = wrongly_explained(run, explained)
     if not (asked.only or asked.again or asked.no_page):
         PAGE.write_text(page(run, explained))
     for verdict in unexplained:
         console.print(f"not explained: {shown(verdict)}", markup=False, highlight=False, soft_wrap=True)
+    for verdict in wrong:
+        console.print(f"explained, but {verdict.end}: {shown(verdict)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(run.lived)} of {len(found)} survived, {len(unexplained)} of them without an explanation")
-    return int(bool(unexplained) or len(run.lived) >= MOST * len(found))
+    return int(bool(unexplained or wrong) or len(run.lived) >= MOST * len(found))
+
+
+def wrongly_explained(run: Run, explained: Mapping[survivors.Key, survivors.Survivor]) -> list[Verdict]:
+    """The killed for which there is a reason why they live, and no other mutant that reads alike and does live."""
+    alike = {verdict.mutant.key for verdict in run.lived}
+    return [it for it in run.verdicts if it.mutant.key in explained and it.mutant.key not in alike]
 
 
 def ours() -> dict[str, Path]:

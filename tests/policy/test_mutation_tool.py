@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,9 +11,10 @@ from choosing import Choice, read
 from imports import Imports, modules
 from left_out import LEFT_OUT, Source
 from mutants import pool, sample, shares, variants
-from running import End, Suite, forked, verdicts
+from mutation_page import Run, wrongly_explained
+from running import End, Suite, Verdict, forked, verdicts
 from scope import NOT_OURS, files
-from survivors import FILE, load
+from survivors import FILE, Survivor, load, no_mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
@@ -159,11 +161,37 @@ def test_each_file_has_its_share() -> None:
     assert shares({"a": 2}, 100) == {"a": 2}
 
 
-def test_what_is_explained_is_still_there() -> None:
-    """An explanation of a line that is gone explains nothing: take it out."""
-    for entry in load().values():
-        lines = [line.strip() for line in (ROOT / entry.file).read_text().splitlines()]
-        assert entry.line in lines, entry
+def test_every_explanation_is_of_a_mutant_that_the_source_has() -> None:
+    assert no_mutants(ROOT, load().values()) == [], "take them out of survivors.yaml"
+
+
+def test_an_explanation_of_no_mutant_is_told(root: Path) -> None:
+    (root / "tiny").rename(root / "policy")
+    there = Survivor("policy/code.py", "enough", "return count > LEAST", "Gt_GtE", "return count >= LEAST", "why")
+    [there] = [
+        replace(there, operator=mutant.operator)
+        for place in pool(root, [there.file]).places[there.file]
+        for mutant in variants(place, (root / there.file).read_text(), 1)
+        if mutant.becomes == there.becomes
+    ]
+    wrong = [
+        replace(there, file="policy/gone.py"),
+        replace(there, function="forgotten"),
+        replace(there, line="return count > 3"),
+        replace(there, operator="NumberReplacer"),
+        replace(there, becomes="return count > LEAST"),
+    ]
+    assert no_mutants(root, [there]) == []
+    assert set(no_mutants(root, [there, *wrong])) == set(wrong)
+
+
+def test_an_explanation_of_a_killed_mutant_is_told(root: Path) -> None:
+    found = pool(root, ["tiny/code.py"])
+    killed, lived = sample(root, found, 2, 1)
+    run = Run(1, found, [Verdict(killed, End.KILLED), Verdict(lived, End.SURVIVED)], [], 0)
+    reasons = {it.key: Survivor(*it.key, "no reason") for it in (killed, lived)}
+    assert [it.mutant for it in wrongly_explained(run, reasons)] == [killed]
+    assert not wrongly_explained(run, {lived.key: reasons[lived.key]})
 
 
 @pytest.mark.parametrize("text", ["[{file: a, function: '', line: b, operator: c, becomes: d, reason: ' '}]"])

@@ -75,7 +75,9 @@ class Bucket:
             return
         for name in inline:
             view = self.thing.at(name)
-            if view.known and view.present:  # unknown: what AWS will choose
+            if not view.known and name in self.thing.origin.awaits:
+                raise _problem(self.thing, name)
+            if view.known and view.present:  # else unknown: what AWS will choose
                 yield from (Said(self.thing, one) for one in _each(view))
 
     @cached_property
@@ -153,8 +155,8 @@ class Key:
         part = self.cloud.key_policy(self)
         holder = self.thing if part is None else part
         view = holder.at("policy")
-        if not view.known and not holder.origin.awaits:  # the default, which AWS will write
-            return None
+        if not view.known and holder is self.thing and "policy" not in holder.origin.awaits:
+            return None  # the default, which AWS will write
         return read(holder, view)
 
     @property

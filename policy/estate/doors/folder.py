@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 
-from seawall.policy.estate import ahead
-from seawall.policy.estate.ahead import Documents
 from seawall.policy.estate.building import kube_object
+from seawall.policy.estate.doors import ahead
+from seawall.policy.estate.doors.ahead import Documents
 from seawall.policy.estate.doors.kustomizations import NAMES, placed
 from seawall.policy.estate.doors.state import is_state
 from seawall.policy.estate.doors.yaml_loader import documents
