@@ -68,6 +68,8 @@ def _told(error: Exception) -> str:
             f"{where} cannot be used ({error.strerror}): make room or give the right to it, or let SEAWALL_CACHE and "
             "SEAWALL_STATE name folders elsewhere"
         )
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this: give less at once, or more memory to this process"
     what = f"something unexpected happened ({type(error).__name__})"
     try:
         return f"{what}; the details are in {_log()}"

@@ -37,7 +37,8 @@ def judge(
     """
     chosen = load() if rules is None else rules
     estates = (estate, *estate.variants)
-    tasks = [(rule, each) for each in estates for rule in chosen]
+    alike = sorted(chosen, key=lambda rule: not rule.reaches)  # neighbours are judged by the same process
+    tasks = [(rule, each) for each in estates for rule in alike]
 
     def judged(number: int) -> list[Finding]:
         rule, each = tasks[number]

@@ -75,7 +75,7 @@ class _Copy:
         os.close(self.left)
         os.close(self.pipe)
         with suppress(ProcessLookupError, ChildProcessError):  # where nobody waits for children, none is left to end
-            pass
+            os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
 
@@ -117,9 +117,7 @@ def _be_the_copy(
     heard: Iterable[int],
 ) -> NoReturn:
     """Never returns: neither what the parent has yet to print nor its cleaning up is the copy's business."""
-    with suppress(BaseException):
-        for stop in _STOPS:
-            signal.signal(stop, signal.SIG_DFL)  # silently: the parent says what there is to say
+    try:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         found: list[bytes] = []
         for number in numbers:
@@ -128,7 +126,8 @@ def _be_the_copy(
                 found += [_HEAD.pack(number, len(content)), content]
         with os.fdopen(saying, "wb") as stream:
             stream.writelines(found)
-    os._exit(0)
+    finally:
+        os._exit(0)
 
 
 def _said(pipe: int, patience_s: float) -> bytes:

@@ -25,6 +25,8 @@ _FEW = 100
 """Secrets. So few are looked for one by one."""
 _PARTS = re.compile(r"""[\s:@=,;/|"'()\[\]{}&?*]+""")
 _WORD = re.compile(r"[a-z]{3,}")
+_TERM = re.compile(r"[a-z]{2,}(?:-[a-z]{2,})+|[a-z]{3,}")
+"""A word, or several with hyphens, as in `verify-full`."""
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
 _PUBLIC_KEYS = frozenset({"username", "user", "dbname", "database", "host", "port"})
 """Keys of a Secret beside the password, as CloudNativePG's own have them: a role's name is in the Cluster too."""
@@ -42,6 +44,8 @@ def secret_texts(objects: Sequence[KubeObject]) -> tuple[str, ...]:
     found = {text for text in whole if len(text) >= SHORTEST}
     if found:
         parts = {part for text in whole for part in _PARTS.split(text) if len(part) >= SHORTEST_PART}
+        known = own_words() if any(_TERM.fullmatch(text.lower()) for text in found | parts) else frozenset[str]()
+        parts -= known
         # versions are told without their v, flags without what the environment has before them
         found |= {*parts, *(part[1:] for part in parts if part.startswith("v"))}
         found |= {part.removeprefix(ENVIRONMENT_PREFIX) for part in parts if part.startswith(ENVIRONMENT_PREFIX)}
@@ -49,8 +53,7 @@ def secret_texts(objects: Sequence[KubeObject]) -> tuple[str, ...]:
         names = {name for thing in objects for name in (thing.name, thing.namespace, thing.kind)}
         found -= names
         found -= {word for name in names for word in _NO_LETTER.split(name)}
-        if any(_WORD.fullmatch(text) for text in found):
-            found -= own_words()
+        found -= known
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
@@ -101,9 +104,9 @@ class _Wall:
 
 @cache
 def own_words() -> frozenset[str]:
-    """The words that are in the sources of the rules, and so possibly in any message."""
-    sources = Path(__file__).parent.rglob("*.py")
-    return frozenset(word for source in sources for word in _WORD.findall(source.read_text(encoding="utf-8")))
+    """The words and terms that are in the sources of the rules, and so possibly in any message."""
+    texts = [source.read_text(encoding="utf-8") for source in Path(__file__).parent.rglob("*.py")]
+    return frozenset(found for text in texts for pattern in (_WORD, _TERM) for found in pattern.findall(text))
 
 
 def _held(thing: KubeObject) -> Iterator[str]:

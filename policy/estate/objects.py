@@ -70,7 +70,7 @@ class KubeObject:
     def __post_init__(self) -> None:
         """Sets what every rule asks for."""
         object.__setattr__(self, "group_kind", (self.group, self.kind))
-        object.__setattr__(self, "_root", View(self.manifest))
+        object.__setattr__(self, "_root", View(self.manifest, (), self))
 
     @cached_property
     def _memo(self) -> dict[object, Any]:
@@ -98,7 +98,7 @@ class KubeObject:
                 yield str(reference.get("kind")), str(reference.get("name"))
 
     def belongs_to(self, owner: "KubeObject") -> bool:
-        """Whether `metadata.ownerReferences` names this owner. Raises `CannotEvaluateError` when that cannot be told."""
+        """Whether `metadata.ownerReferences` names this owner. Raises `CannotEvaluateError` where it may."""
         if (owner.kind, owner.name) in set(self.owners()):
             return True
         for reference in self.at("metadata", "ownerReferences").items():

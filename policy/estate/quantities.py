@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+from seawall.operators.reading import LARGEST
 from seawall.policy.estate.values import View, WrongTypeError
 
 _QUANTITY = re.compile(
@@ -23,13 +24,20 @@ def quantity(view: View) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, int):
-        return Decimal(value)
+        return _held(Decimal(value), view)
     match = _QUANTITY.fullmatch(value.strip()) if len(value) <= _LONGEST else None
     if match is None:
-        raise WrongTypeError(view.path, "a quantity like 500m or 2Gi", value)
+        raise view.blamed(WrongTypeError(view.path, "a quantity like 500m or 2Gi", value))
     number, binary, decimal, exponent = match.groups()
     scale = _BINARY.get(binary or "") or _DECIMAL.get(decimal or "") or Decimal(10) ** int(exponent or 0)
-    return Decimal(number) * scale
+    return _held(Decimal(number) * scale, view)
+
+
+def _held(amount: Decimal, view: View) -> Decimal:
+    """An amount as the API server takes it."""
+    if not 0 <= amount <= LARGEST:
+        raise view.blamed(WrongTypeError(view.path, f"a quantity from 0 to {LARGEST}", view.raw))
+    return amount
 
 
 def amount(bytes_: Decimal | int) -> str:

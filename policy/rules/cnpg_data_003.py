@@ -110,6 +110,7 @@ def owned(database: KubeObject, estate: Estate) -> Iterator[Violation]:
             path,
         )
     elif cluster is not None and owner and owner not in tenants_of(cluster, estate).declared_roles:
+        database.at(*path).settled()
         yield Violation(
             f"its owner {owner} is declared nowhere: neither managed.roles of {cluster.title}, nor a DatabaseRole, nor "
             "its bootstrap makes that role, and until somebody does by hand the database is not made",

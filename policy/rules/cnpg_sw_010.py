@@ -82,6 +82,7 @@ def stores(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
                     path,
                 )
         elif estate.find(OBJECT_STORE, cluster.namespace, use.store_name) is None:
+            use.view.at("parameters", "barmanObjectName").settled()
             elsewhere = sorted(estate.memo(_namespaces).get(use.store_name, ()))
             there = f", only in {', '.join(elsewhere[:3])}" if elsewhere else ""
             missing = "there is no" if WHOLE_CLUSTER in estate.sees else "nothing here declares"

@@ -88,6 +88,7 @@ def check_running(probe: KubeObject) -> Iterator[Violation]:
     try:
         cadence = decode_five(schedule)
     except ScheduleError as refusal:
+        probe.at(*_SCHEDULE).settled()
         yield Violation(f'the API server refuses the schedule "{schedule}": {refusal}', "Correct it.", _SCHEDULE)
         return
     now = datetime.now(UTC).replace(microsecond=0)
@@ -278,7 +279,6 @@ class _Expressions:
 
 def _expressions(estate: Estate) -> _Expressions:
     return _Expressions(estate)
-    return found
 
 
 RULE = Rule(

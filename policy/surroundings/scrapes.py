@@ -247,8 +247,7 @@ class _ServiceIndex:
                     self._by_label[place, key, value].append(service)
 
     def all_read(self, names: tuple[str, ...] | None) -> None:
-        """Raises `CannotEvaluateError` when a Service in these namespaces (None: in any) has labels that are not known.
-        """
+        """Raises `CannotEvaluateError` when a Service there (None: anywhere) has labels that are not known."""
         for place in (None,) if names is None else names:
             if place in self._unread:
                 raise self._unread[place].with_traceback(None)

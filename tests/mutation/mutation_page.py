@@ -7,6 +7,7 @@ page is written.
 
 import argparse
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -150,6 +151,7 @@ def warm_up() -> None:
     asyncio.set_event_loop(asyncio.new_event_loop())
     if threading.active_count() > 1:
         raise RuntimeError(f"threads are left: {threading.enumerate()}")
+    gc.freeze()  # children look through their own garbage alone
 
 
 def record(tests: Suite, console: Console) -> list[Test]:
@@ -271,7 +273,7 @@ One small thing of the pack's own code is broken at a time (cosmic-ray's operato
 loop without a round, a condition turned round, an exception not caught, a decorator gone), and the tests must notice.
 Places of the source are drawn by a seed, each file with its share by size, then one mutant for each place. A mutant
 runs in a process forked from one that has everything imported; it is run against the tests that call the function that
-was changed (recorded in one run of all): fixtures first, then the changes of our own stacks, then all others, until one
+was changed (recorded in one run of all): the rules' fixtures first, then all others, the most specific first, until one
 fails. Written by `make test-mutation`; survivors are explained in `tests/mutation/survivors.yaml`.
 """
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.doors import folder
+from seawall.policy.estate.doors import folder, yaml_loader
 from seawall.policy.estate.doors.folder import read_file, read_folder, read_text
 from seawall.policy.estate.values import WrongTypeError
 from seawall.policy.findings import Outcome
@@ -108,9 +108,41 @@ def test_a_template_is_recognised(tmp_path: Path) -> None:
     assert "helm template" in read_folder(tmp_path).unreadable[0].why
 
 
+def test_a_template_that_happens_to_be_yaml_is_no_object(tmp_path: Path) -> None:
+    """By its name anywhere; in a chart by its place. Alerts and ExternalSecrets have templates of their own."""
+    alert = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\nspec: {s: '{{ $labels.pod }}'}\n"
+    named = BACKUP.replace("name: daily", 'name: "{{ .Release.Name }}-daily"')
+    write(tmp_path, alert_yaml=alert, named_yaml=f"{BACKUP}---\n{named}", values__templates__a_yaml=alert)
+    write(
+        tmp_path, chart__Chart_yaml="name: x\n", chart__templates__deep__a_yaml=alert, chart__templates__b_yaml=BACKUP
+    )
+    reading = read_folder(tmp_path)
+    assert sorted(it.name for it in reading.objects) == ["a", "a", "daily", "daily"]
+    said = [(it.place.removeprefix(f"{tmp_path}/"), it.why) for it in reading.unreadable]
+    why = "a template and no YAML yet: render it first, as with `helm template`"
+    assert said == [("chart/templates/deep/a.yaml", why), ("named.yaml:8", why)]
+
+
 def test_dates_stay_texts_as_in_kubernetes() -> None:
     (thing,) = read_text("{apiVersion: v1, kind: Pod, metadata: {name: 2026-01-01}}", "x").objects
     assert thing.name == "2026-01-01"
+
+
+@pytest.mark.parametrize("written", ["12:30", "1:59:59.5", "!!int 12:30", "-1:30", "!!float '1:30'"])
+def test_numbers_to_the_base_60_stay_texts_as_in_kubernetes(written: str) -> None:
+    text = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {{at: {written}, n: 1_000, f: 1.5}}\n"
+    for more in ("", "other: {a: &a {}, b: *a}\n"):  # both ways of making values
+        (thing,) = read_text(text + more, "x").objects
+        assert ":" in (thing.at("spec", "at").text() or "")
+        assert (thing.at("spec", "n").raw, thing.at("spec", "f").raw) == (1000, 1.5)
+
+
+def test_a_document_with_values_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_loader, "MAX_NODES", 30)
+    several = "---\n".join([BACKUP] * 5)
+    reading = read_text(f"{several}---\n{BACKUP}more: [{','.join('abcdefghijklmnopqrstuvw')}]\n", "x.yaml")
+    assert len(reading.objects) == 5, "each document by itself"
+    assert [it.why for it in reading.unreadable] == ["a document with more than 30 values"]
 
 
 def test_a_bomb_and_a_cycle_are_refused() -> None:

@@ -131,9 +131,12 @@ def test_every_file_that_is_left_out_is_there() -> None:
     [
         ("types", "x: int | None = 1", "core/ReplaceBinaryOperator_BitOr_Add", 7),
         ("arguments of @dataclass", "@dataclass(frozen=True)\nclass A: ...", "core/ReplaceTrueWithFalse", 18),
+        ("arguments of @dataclass", "a = field(repr=True)", "core/ReplaceTrueWithFalse", 15),
+        ("marks of signatures", "def f(a, *, b): ...", "core/ReplaceBinaryOperator_Mul_Div", 9),
         ("caches", "@cache\ndef f(): ...", "core/RemoveDecorator", 0),
         ("joined texts", "x = 'a' + b", "core/ReplaceBinaryOperator_Add_Sub", 8),
         ("identity", "x = a is None", "core/ReplaceComparisonOperator_Is_Eq", 6),
+        ("identity", "x = a != ''", "core/ReplaceComparisonOperator_NotEq_IsNot", 6),
     ],
 )
 def test_a_category_is_what_it_says(category: str, text: str, operator: str, column: int) -> None:

@@ -119,7 +119,9 @@ def held(**values: str) -> dict[str, Any]:
 
 def test_words_that_everybody_knows_are_not_pointed_at() -> None:
     """To blot out a word of a sentence that everybody knows tells that it is a secret here."""
-    secret_of_a_sample = held(username="clerk", password="password", superuser="postgres", token="swordfish")
+    secret_of_a_sample = held(
+        username="clerk", password="password", superuser="postgres", token="swordfish", mode="verify-full"
+    )
     made = build(read_text(yaml.safe_dump_all([yaml.safe_load(BAD), secret_of_a_sample]), "x").objects)
     assert secret_texts(made.declared) == ()
 

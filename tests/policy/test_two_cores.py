@@ -10,13 +10,15 @@ from pickle import PicklingError
 import pytest
 from two_cores_folder import folder, mistaken
 
+from seawall.bench import tenants
 from seawall.policy import second_core
 from seawall.policy.carrying import Carrier
 from seawall.policy.estate.building import build
 from seawall.policy.estate.doors import ahead
 from seawall.policy.estate.doors.folder import read_folder
-from seawall.policy.findings import Finding
+from seawall.policy.findings import Finding, Rule
 from seawall.policy.judging import judge
+from seawall.policy.reachability.matrix import policy_sets
 from seawall.policy.rules import load
 
 HERE = Path(__file__).parent
@@ -64,6 +66,18 @@ def test_what_is_little_or_too_much_is_not_parsed_ahead(tmp_path: Path, monkeypa
     monkeypatch.setattr(ahead, "MOST_BYTES", 6)
     monkeypatch.setattr(ahead, "LEAST_BYTES", 5)
     assert ahead.parsed([file]) == {}
+
+
+def test_a_rule_says_whether_it_reaches(tmp_path: Path) -> None:
+    tenants.write(tmp_path, 1)
+    objects = read_folder(tmp_path).objects
+
+    def asks(rule: Rule) -> bool:
+        estate = build(objects)
+        judge(estate, [rule])
+        return policy_sets in estate._memo
+
+    assert [rule.id for rule in load() if asks(rule)] == [rule.id for rule in load() if rule.reaches]
 
 
 def test_results_cut_short_are_left_out() -> None:

@@ -52,7 +52,7 @@ def open_files() -> list[str]:
 
 
 class Work:
-    """Doubles a number; knows in which process it was done, and can fail in one of them."""
+    """Doubles a number, and knows which ones this process has done."""
 
     def __init__(self) -> None:
         self.here = os.getpid()
@@ -63,8 +63,31 @@ class Work:
         return os.getpid() != self.here
 
     def __call__(self, number: int) -> int:
-        self.done_here.append(number)
+        if not self.copied:
+            self.done_here.append(number)
         return 2 * number
+
+
+class Both(Work):
+    """The same; neither process goes on before the other has begun, so that each has its share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = os.eventfd(0), os.eventfd(0)
+
+    def __call__(self, number: int) -> int:
+        mine, other = self._begun if self.copied else reversed(self._begun)
+        os.eventfd_write(mine, len(TWICE))
+        os.eventfd_read(other)
+        os.eventfd_write(other, len(TWICE))
+        return self.in_copy(number) if self.copied else super().__call__(number)
+
+    def in_copy(self, number: int) -> int:
+        return 2 * number
+
+    def __del__(self) -> None:
+        for file in self._begun:
+            os.close(file)
 
 
 def doubled(work: Work) -> list[int]:
@@ -72,65 +95,66 @@ def doubled(work: Work) -> list[int]:
 
 
 def test_both_take_tasks_and_the_results_are_in_order() -> None:
-    class InTurns(Work):
-        """Neither goes on before the other has begun."""
-
-        begun = (os.eventfd(0), os.eventfd(0))
-
-        def __call__(self, number: int) -> int:
-            mine, other = self.begun if self.copied else reversed(self.begun)
-            os.eventfd_write(mine, len(TWICE))
-            os.eventfd_read(other)
-            os.eventfd_write(other, len(TWICE))
-            return super().__call__(number)
-
-    work = InTurns()
+    work = Both()
     assert doubled(work) == TWICE
-    for file in work.begun:
-        os.close(file)
     assert 0 < len(work.done_here) < len(TWICE), "the copy did the others"
     assert work.done_here == list(range(len(work.done_here))), "this process begins with the first task"
 
 
-def test_what_the_copy_could_not_do_is_done_here() -> None:
-    class Ends(Work):
-        def __call__(self, number: int) -> int:
-            if self.copied:
-                os._exit(1)
-            return super().__call__(number)
-
-    class IsKilled(Work):
-        def __call__(self, number: int) -> int:
-            if self.copied:
-                os.kill(os.getpid(), signal.SIGKILL)  # as for want of memory
-            return super().__call__(number)
-
-    class Fails(Work):
-        def __call__(self, number: int) -> int:
-            if self.copied:
-                raise MemoryError
-            return super().__call__(number)
-
-    class Unsayable(Work):
-        def __call__(self, number: int) -> int:
-            return super().__call__(number) if not self.copied else object()  # type: ignore[return-value]
-
-    for work in (Ends(), IsKilled(), Fails(), Unsayable()):
-        assert doubled(work) == TWICE
-        assert sorted(work.done_here) == list(range(len(TWICE)))
+class Ends(Both):
+    def in_copy(self, number: int) -> int:
+        os._exit(1)
 
 
-def test_a_copy_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hangs(Work):
-        def __call__(self, number: int) -> int:
-            if self.copied:
-                threading.Event().wait()
-            return super().__call__(number)
+class IsKilled(Both):
+    """As for want of memory."""
 
+    def in_copy(self, number: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+
+class Fails(Both):
+    def in_copy(self, number: int) -> int:
+        raise MemoryError
+
+
+class Unsayable(Both):
+    def in_copy(self, number: int) -> int:
+        return object()  # type: ignore[return-value]
+
+
+class Hangs(Both):
+    def in_copy(self, number: int) -> int:
+        threading.Event().wait()
+        return number
+
+
+@pytest.mark.parametrize("kind", [Ends, IsKilled, Fails, Unsayable, Hangs])
+def test_what_the_copy_could_not_do_is_done_here(kind: type[Both], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second_core, "PATIENCE_S", 0.1)
-    work = Hangs()
+    work = kind()
     assert doubled(work) == TWICE
     assert sorted(work.done_here) == list(range(len(TWICE)))
+
+
+def test_one_task_that_the_copy_could_not_do_loses_no_other() -> None:
+    class FailsOnce(Both):
+        def in_copy(self, number: int) -> int:
+            if number == len(TWICE) - 1:
+                raise MemoryError
+            return 2 * number
+
+        def __call__(self, number: int) -> int:
+            if self.copied and number == 1:
+                os.eventfd_write(self._begun[0], 1)
+            elif not self.copied and number == 0:
+                os.eventfd_read(self._begun[0])  # until the copy has taken all the others
+            return self.in_copy(number) if self.copied else Work.__call__(self, number)
+
+    work = FailsOnce()
+    assert doubled(work) == TWICE
+    assert work.done_here == [0, len(TWICE) - 1]
 
 
 def test_more_than_a_pipe_holds_comes_back_whole() -> None:
@@ -151,10 +175,9 @@ def test_what_fails_in_both_is_raised_here() -> None:
 
 
 def test_a_copy_is_not_left_behind_when_this_process_is_interrupted() -> None:
-    class Interrupted(Work):
+    class Interrupted(Hangs):
         def __call__(self, number: int) -> int:
-            if self.copied:
-                threading.Event().wait()
+            super().__call__(number)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -219,8 +219,8 @@ class Cloud:
     def _name_key(self, alias: KubeObject) -> None:
         targets = [alias.at(name) for name in ("targetKeyId", "targetKeyArn")]
         views = [alias.at(name) for name in ("name", "arn")]
-        names = [view.raw for view in views if view.known and isinstance(view.raw, str)]
-        key = next((self._keys.get(str(view.raw)) for view in targets if view.known and view.raw in self._keys), None)
+        names = [view.raw for view in views if isinstance(view.raw, str)]
+        key = next((self._keys[str(view.raw)] for view in targets if view.known and str(view.raw) in self._keys), None)
         if key is not None:
             for name in names:
                 self._keys.setdefault(name, key)

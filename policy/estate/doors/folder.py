@@ -21,19 +21,18 @@ from seawall.policy.estate.doors import ahead
 from seawall.policy.estate.doors.ahead import Documents
 from seawall.policy.estate.doors.kustomizations import NAMES, placed
 from seawall.policy.estate.doors.state import is_state
-from seawall.policy.estate.doors.yaml_loader import documents
+from seawall.policy.estate.doors.yaml_loader import MAX_NODES, documents
 from seawall.policy.estate.objects import KubeObject, Note, Origin
 from seawall.policy.estate.values import PLACEHOLDER, UNKNOWN
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 32 * 1024 * 1024
 """A larger file is not read. All manifests of a large platform are a few MiB."""
-MAX_NODES = 2_000_000
-"""A document with more values, aliases written out, is taken for an attack and not read."""
 _MAY_BE_AN_OBJECT = re.compile(rb"apiVersion|\0")
 """Text in which a Kubernetes object may be; a text in UTF-16 may hold anything."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 _MAX_LIST_DEPTH = 5
+_TEMPLATE = "a template and no YAML yet: render it first, as with `helm template`"
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,16 @@ def _read_file(path: Path, name: str, reading: Reading, known: Documents | None 
     except OSError as problem:
         reading.unreadable.append(Unreadable(name, None, problem.strerror or type(problem).__name__))
         return
+    if b"{{" in content and _is_in_chart(path):
+        reading.files += 1
+        reading.unreadable.append(Unreadable(name, None, _TEMPLATE))
+        return
     _read_documents(content, name, reading, known)
+
+
+def _is_in_chart(path: Path) -> bool:
+    """Whether a file is one of a Helm chart's templates."""
+    return any(folder.name == "templates" and (folder.parent / "Chart.yaml").is_file() for folder in path.parents)
 
 
 def _read_documents(content: bytes, name: str, reading: Reading, known: Documents | None = None) -> None:
@@ -228,7 +236,9 @@ def _add(
     first = None if line is None else line + 1
     origin = Origin(file=document.file, line=first, locate=_locator(document, inside), awaits=awaits)
     thing = kube_object(value, origin)
-    if thing is None:
+    if thing is not None and "{{" in thing.name + thing.namespace:
+        reading.unreadable.append(Unreadable(document.file, first, _TEMPLATE))
+    elif thing is None:
         reading.not_kubernetes += 1
         if is_state(value):
             reading.states.append(document.file)
@@ -331,5 +341,5 @@ def _syntax(problem: yaml.YAMLError, content: bytes, name: str) -> Unreadable:
     if isinstance(problem, yaml.composer.ComposerError) and line is None:
         return Unreadable(name, None, why)
     if b"{{" in content:
-        why = f"{why} (a template? render it first, as with `helm template`)"
+        why = f"{why} ({_TEMPLATE})"
     return Unreadable(name, line, f"not valid YAML: {why}")

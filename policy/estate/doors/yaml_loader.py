@@ -9,6 +9,8 @@ import yaml
 
 MAX_DEPTH = 200
 """No Kubernetes object is nested deeper."""
+MAX_NODES = 2_000_000
+"""A document with more values is taken for an attack and not read; 32 MiB of anybody's manifests have fewer."""
 MAX_PATIENT_BYTES = 1024 * 1024
 """The patient loader is some thirty times slower: a larger file is not given to it."""
 
@@ -35,6 +37,7 @@ def documents(content: bytes) -> "Iterator[tuple[Any, yaml.Node]]":
 def _nodes(loader: "_Loader | _PatientLoader") -> "Iterator[tuple[Any, yaml.Node]]":
     try:
         while loader.check_node():
+            loader.nodes = 0
             yield loader, cast(yaml.Node, loader.get_node())
     finally:
         loader.dispose()
@@ -48,12 +51,17 @@ class _Values:
     """
 
     depth = 0
+    nodes = 0
+    """Of the document that is being read. A node takes some hundred times the memory of its letter."""
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         """Called on the way into a node."""
         self.depth += 1
+        self.nodes += 1
         if self.depth > MAX_DEPTH:
             raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels")
+        if self.nodes > MAX_NODES:
+            raise yaml.composer.ComposerError(None, None, f"a document with more than {MAX_NODES:,} values")
 
     def ascend_resolver(self) -> None:
         """Called on the way out of a node."""
@@ -123,6 +131,13 @@ def _untagged(loader: Any, _tag: str, node: Any) -> Any:
     return loader.construct_scalar(node)
 
 
+def _number(tag: str) -> Callable[[Any, Any], Any]:
+    """The constructor of a number. `12:30` stays a text, as it does for Kubernetes: YAML 1.1 counts it to the base 60,
+    in a time that grows with the square of its length."""
+    number: Callable[[Any, Any], Any] = yaml.CSafeLoader.yaml_constructors[tag]
+    return lambda loader, node: node.value if ":" in node.value else number(loader, node)
+
+
 _IMPLICIT: dict[str, list[tuple[str, re.Pattern[str]]]] = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in ("timestamp", "value")]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
@@ -130,8 +145,10 @@ _IMPLICIT: dict[str, list[tuple[str, re.Pattern[str]]]] = {
 for _loader in (_Loader, _PatientLoader):
     _loader.add_multi_constructor("", _untagged)
     _loader.yaml_implicit_resolvers = _IMPLICIT
+    for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+        _loader.add_constructor(_tag, _number(_tag))
 _TEXT, _MAPPING, _SEQUENCE = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
 _SCALARS: Mapping[str, Callable[[Any, yaml.Node], Any]] = {
-    tag: yaml.CSafeLoader.yaml_constructors[tag]
+    tag: _Loader.yaml_constructors[tag]
     for tag in (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
 }
