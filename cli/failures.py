@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from seawall import paths
 from seawall.errors import SeawallError
 
 INTERRUPTED = 130
@@ -37,6 +37,7 @@ def guarded(run: Callable[[], object]) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+    gc.freeze()  # all memory goes back at once: to look through an estate first takes longer than many a command
     sys.exit(code)
 
 
@@ -96,6 +97,8 @@ def _say(sentence: str) -> None:
 
 
 def _log() -> Path:
+    from seawall import paths  # not on the way of a command that ends well
+
     folder = paths.cache() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"seawall-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"

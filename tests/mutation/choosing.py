@@ -109,6 +109,8 @@ class Choice:
         self._imports = imports
         self._functions: dict[tuple[str, str], list[Test]] = defaultdict(list)
         self._files: dict[str, dict[str, Test]] = defaultdict(dict)
+        self._of_values = {test.name: test for test in tests if test.passed and not test.called}
+        """Those that call nothing look at values that were made when their file was imported."""
         sources: dict[str, Source] = {}
         for test in (test for test in tests if test.passed):
             at: set[tuple[str, str]] = set()
@@ -127,6 +129,7 @@ class Choice:
         if not found:  # at the top of the file, or in the body of a class: whatever uses it, here or by importing it
             for user in (file, *(self._imports.users(file) if not function else ())):
                 found.update(self._files[user])
+            found.update(self._of_values if found else {})
         return _ordered(found.values())
 
 

@@ -110,7 +110,6 @@ def wrong(rule: str, fixture: Fixture, it: Manifest, like: Manifest) -> str | No
 
 CHANGES = {
     ("CNPG-SW-003", "Node of v1"): "one node more is one node more, whatever is not known of it",
-    ("CNPG-OPS-001", "Cluster of postgresql.cnpg.io"): "what is wrong with a namespace is said once, of its first one",
 }
 """Neighbours that rightly take a finding away, and why."""
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.doors import folder, yaml_loader
+from seawall.policy.estate.doors import ahead, folder, yaml_loader
 from seawall.policy.estate.doors.folder import read_file, read_folder, read_text
 from seawall.policy.estate.values import WrongTypeError
 from seawall.policy.findings import Outcome
@@ -110,7 +110,8 @@ def test_a_template_is_recognised(tmp_path: Path) -> None:
 
 def test_a_template_that_happens_to_be_yaml_is_no_object(tmp_path: Path) -> None:
     """By its name anywhere; in a chart by its place. Alerts and ExternalSecrets have templates of their own."""
-    alert = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\nspec: {s: '{{ $labels.pod }}'}\n"
+    head = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\n"
+    alert = head + "spec: {s: '{{ $labels.pod }}'}\n"
     named = BACKUP.replace("name: daily", 'name: "{{ .Release.Name }}-daily"')
     write(tmp_path, alert_yaml=alert, named_yaml=f"{BACKUP}---\n{named}", values__templates__a_yaml=alert)
     write(
@@ -120,7 +121,7 @@ def test_a_template_that_happens_to_be_yaml_is_no_object(tmp_path: Path) -> None
     assert sorted(it.name for it in reading.objects) == ["a", "a", "daily", "daily"]
     said = [(it.place.removeprefix(f"{tmp_path}/"), it.why) for it in reading.unreadable]
     why = "a template and no YAML yet: render it first, as with `helm template`"
-    assert said == [("chart/templates/deep/a.yaml", why), ("named.yaml:8", why)]
+    assert said == [("named.yaml:8", why), ("chart/templates/deep/a.yaml", why)]
 
 
 def test_dates_stay_texts_as_in_kubernetes() -> None:
@@ -159,6 +160,28 @@ def test_a_bomb_and_a_cycle_in_utf_16_are_refused() -> None:
     for text in (f"l0: &l0 [lol]\n{levels}\n", "a: &a [*a]\n"):
         (problem,) = read_text(text.encode("utf-16"), "x.yaml").unreadable
         assert "aliases" in problem.why
+
+
+@pytest.mark.parametrize("alias", ["", "other: {a: &a {}, b: *a}\n"])
+def test_documents_without_a_line_between_them_are_refused(tmp_path: Path, alias: str) -> None:
+    """The last would hide the others, as in what `cat *.yaml` writes."""
+    write(tmp_path, a_yaml=BACKUP + BACKUP + alias + "---\n" + BACKUP.replace("daily", "other"), b_yaml=BACKUP)
+    reading = read_folder(tmp_path)
+    assert [it.name for it in reading.objects] == ["other", "daily"]
+    assert [it.place.removeprefix(f"{tmp_path}/") for it in reading.unreadable] == ["a.yaml:7"]
+    assert "the key 'apiVersion' is there twice" in reading.unreadable[0].why
+
+
+@pytest.mark.parametrize(("given", "schedule"), [("0 2 * * *", "0 0 3 * * *"), ("daily", "weekly")])
+def test_a_key_that_is_there_twice_is_told_and_the_last_counts(tmp_path: Path, given: str, schedule: str) -> None:
+    """With what may be an alias in the file, and without."""
+    text = BACKUP.replace("0 2 * * *", given) + f"  schedule: {schedule}\n"
+    write(tmp_path, a_yaml=text, b_yaml="# " + "x" * ahead.LEAST_BYTES + "\n")  # parsed ahead where there are two cores
+    for reading in (read_folder(tmp_path), read_text(text, "a.yaml")):
+        assert reading.objects[0].at("spec", "schedule").text() == schedule
+        assert not reading.unreadable
+        assert [it.text for it in reading.notes] == [folder._TWICE]
+        assert reading.notes[0].where.endswith("a.yaml:5")
 
 
 def test_tags_of_other_tools_are_left_out() -> None:

@@ -19,6 +19,7 @@ from survivors import FILE, Survivor, load, no_mutants
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
     LEAST = 3
+    MOST = 8
 
 
     def enough(count: int | None) -> bool:
@@ -45,6 +46,7 @@ USER = """
 """
 TESTS = """
     from tiny.code import endless
+    from tiny.code import MOST
     from tiny.user import told
 
 
@@ -56,6 +58,10 @@ TESTS = """
         assert told(1) == "wants 3"
 
 
+    def test_most() -> None:
+        assert MOST == 8
+
+
     def test_ends() -> None:
         assert endless(5) == 0
 """
@@ -64,6 +70,7 @@ ENDS = {
     ("return count > LEAST", "return count <= LEAST"): End.KILLED,
     ("if count is None:", "if not count is None:"): End.KILLED,
     ("LEAST = 3", "LEAST = 4"): End.KILLED,  # seen through a module that imports it
+    ("MOST = 8", "MOST = 9"): End.KILLED,  # by a test that calls nothing
     ("return count > LEAST", "return count >= LEAST"): End.SURVIVED,
     ("return count + 1", "return count - 1"): End.SURVIVED,
     ("count -= 1", "count -= 0"): End.OUT_OF_TIME,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -32,6 +33,10 @@ _MAY_BE_AN_OBJECT = re.compile(rb"apiVersion|\0")
 """Text in which a Kubernetes object may be; a text in UTF-16 may hold anything."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 _MAX_LIST_DEPTH = 5
+_MERGE = "tag:yaml.org,2002:merge"
+_TWICE = "a key that is there twice in one mapping: the last counts, as it does for Kubernetes"
+_MOST_TWICE = 20
+"""Notes on one document."""
 _TEMPLATE = "a template and no YAML yet: render it first, as with `helm template`"
 
 
@@ -77,7 +82,7 @@ def read_folder(root: Path) -> Reading:
     for path in paths:
         _read_file(path, _shown(path), reading, known.pop(path, None))
     found = placed(reading.objects, reading.kustomizations, _shown(root))
-    reading.objects, reading.notes = found.objects, found.notes
+    reading.objects, reading.notes = found.objects, [*reading.notes, *found.notes]
     reading.not_kubernetes += found.left_out
     return reading
 
@@ -161,6 +166,13 @@ def _read_documents(content: bytes, name: str, reading: Reading, known: Document
                 reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
                 return
             value = loader.construct_document(node) if aliases else loader.value(node)
+            if (twice := _repeated(node)) is not None:
+                why = f"the key {twice.value!r:.60} is there twice: is a line --- missing between two documents?"
+                reading.unreadable.append(Unreadable(name, twice.start_mark.line + 1, why))
+                index += 1
+                continue
+            several = _mappings_with_repeated_keys(node) if aliases else iter(loader.repeated)
+            reading.notes += [Note(_TWICE, f"{name}:{it.start_mark.line + 1}") for it in islice(several, _MOST_TWICE)]
             _add(value, node, node.start_mark.line, _Document(name, content, index, rendered), (), reading)
             index += 1
     except yaml.YAMLError as problem:
@@ -175,6 +187,29 @@ def _read_documents(content: bytes, name: str, reading: Reading, known: Document
         reading.unreadable.append(Unreadable(name, None, "nested too deeply"))
     except (ValueError, OverflowError, TypeError) as problem:  # a value that YAML allows and Python cannot hold
         reading.unreadable.append(Unreadable(name, None, f"a value cannot be read ({type(problem).__name__})"))
+
+
+def _repeated(node: yaml.Node) -> yaml.Node | None:
+    """The first key of a mapping that it has had before."""
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+    return None
+
+
+def _mappings_with_repeated_keys(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Each mapping in a document in which a key is there twice; aliases are followed once."""
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        if _repeated(node) is not None:
+            yield node
+        found = [child for child in _children(node) if id(child) not in seen]
+        seen.update(map(id, found))
+        waiting += found
 
 
 def _json(content: bytes) -> Any:
