@@ -65,12 +65,12 @@ def _growth(rows: Sequence[Row]) -> list[str]:
     first, last = mine[0], mine[-1]
     if first is last:
         return []
-    seconds = line({row.tenants: row.fastest_s for row in mine})
+    cpu = line({row.tenants: row.run.cpu_s for row in mine})
     memory = line({row.tenants: row.run.peak_mib for row in mine})
     per_tenant = (last.run.cpu_s / last.tenants) / (first.run.cpu_s / first.tenants)
     return [
-        f"The line through the fastest runs of {OURS}: {seconds.base:.2f} s and {seconds.per_tenant * 1000:.2f} ms a "
-        f"tenant, none further off than {seconds.furthest:.0%}. Through its peak memory: {memory.base:.0f} MiB and "
+        f"The line through the CPU seconds of {OURS}: {cpu.base:.2f} s and {cpu.per_tenant * 1000:.2f} ms a tenant, "
+        f"none further off than {cpu.furthest:.0%}. Through its peak memory: {memory.base:.0f} MiB and "
         f"{memory.per_tenant * 1024:.0f} KiB a tenant, none further off than {memory.furthest:.0%}.",
         f"From {first.tenants:,} tenants to {last.tenants:,} the CPU time of a tenant changes by a factor of "
         f"{per_tenant:.2f}; 1 and less is linear.",
@@ -89,10 +89,11 @@ def markdown(rows: Sequence[Row], shares: Shares, missing: Mapping[str, str]) ->
         "## A folder of YAML",
         "",
         "Folders of tenants, each with a namespace, a program, a Dragonfly, a database and a pooler, 20 of them on one "
-        f"PostgreSQL cluster; nothing in them is wrong. {folders.ROUNDS} runs of each, {folders.SLOW_ROUNDS} of the "
-        "tools that take minutes; the tools take turns. Each run is a process, timed from start to end, told on the "
-        "terminal's usual output; the memory is that of its largest process. Every tool makes its own checks, which "
-        "are others: only time and memory can be compared.",
+        f"PostgreSQL cluster; nothing in them is wrong. {folders.ROUNDS} runs of each tool, {folders.SLOW_ROUNDS} of "
+        "those that take minutes, on the largest folder only; the tools take turns, so that what else the machine "
+        "does hits all of them. Each run is a process of its own, timed from start to end; the CPU seconds and the "
+        "memory (of its largest process) are the medians. Every tool makes its own checks, which are others: only "
+        "time and memory can be compared.",
         "",
         "| tool | checks | command |",
         "|---|---|---|",

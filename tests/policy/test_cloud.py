@@ -119,9 +119,11 @@ def test_a_policy_of_the_key_apart_from_it() -> None:
     assert [rule for rule, outcome, _ in found(parts) if outcome is Outcome.VIOLATED] == ["CNPG-DATA-002"] * 2
 
 
-def test_a_key_without_a_policy_leaves_it_to_the_account() -> None:
+@pytest.mark.parametrize("policy", [None, UNKNOWN_TEXT])
+def test_a_key_without_a_policy_leaves_it_to_the_account(policy: str | None) -> None:
+    """Whether none is given, or it is for AWS to choose."""
     parts = right()
-    part(parts, "backups-key")["properties"].pop("policy")
+    part(parts, "backups-key")["properties"]["policy"] = policy
     assert {rule for rule, _, _ in found(parts)} == {"CNPG-DATA-002"}, "and the account's policies say nothing of it"
     uses = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
     for name, user in (("writer-key", "pg-writer"),):
@@ -283,6 +285,17 @@ def test_a_bucket_of_the_same_name_elsewhere_is_not_this_one(endpoint: str | Non
     store["spec"]["configuration"]["endpointURL"] = endpoint
     said = [message for _, _, message in found(parts) if "encrypts with AES256 by default" in message]
     assert bool(said) is judged
+
+
+def test_whether_plain_http_is_refused_by_a_network_condition_is_not_evaluated() -> None:
+    parts = right()
+    policy = part(parts, "backups-policy")["properties"]
+    document = json.loads(policy["policy"])
+    document["Statement"][0]["Condition"]["StringEquals"] = {"aws:SourceVpce": "vpce-1"}
+    policy["policy"] = json.dumps(document)
+    [(rule, outcome, message)] = found(parts)
+    assert (rule, outcome) == ("CNPG-SW-011", Outcome.NOT_EVALUATED)
+    assert "whether bucket backups refuses plain http" in message
 
 
 def test_tls_is_wanted_for_every_archive_of_a_bucket() -> None:

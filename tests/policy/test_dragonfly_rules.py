@@ -186,3 +186,13 @@ def test_a_workload_that_cannot_be_read_may_be_the_probe(unreadable: bool) -> No
         it.outcome for it in judged(instance, probe) if it.rule.id == "DFLY-PERF-001" and it.subject.kind == "Dragonfly"
     }
     assert outcomes == {Outcome.NOT_EVALUATED if unreadable else Outcome.VIOLATED}
+
+
+@pytest.mark.parametrize(("renamed", "what"), [(True, "spec.serviceSpec.name"), (False, "one of them")])
+def test_what_is_to_be_renamed_where_two_make_one_service(renamed: bool, what: str) -> None:
+    one, other = changed(("metadata", "name"), "first"), changed(("metadata", "name"), "second")
+    (one if renamed else other)["spec"]["serviceSpec"] = {"name": "second" if renamed else "first"}
+    mends = [
+        it.mend for it in judged(one, other) if it.subject.name == "first" and "is made of Dragonfly" in it.message
+    ]
+    assert mends == [f"Give {what} another name."]

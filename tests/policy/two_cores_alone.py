@@ -142,14 +142,16 @@ def test_one_task_that_the_copy_could_not_do_loses_no_other() -> None:
     class FailsOnce(Both):
         def in_copy(self, number: int) -> int:
             if number == len(TWICE) - 1:
+                os.eventfd_read(self._begun[0])
                 raise MemoryError
+            if number == 1:
+                os.eventfd_write(self._begun[1], 1)
             return 2 * number
 
         def __call__(self, number: int) -> int:
-            if self.copied and number == 1:
+            if not self.copied and number == 0:  # nobody else does this one, until the copy has done all the others
                 os.eventfd_write(self._begun[0], 1)
-            elif not self.copied and number == 0:
-                os.eventfd_read(self._begun[0])  # until the copy has taken all the others
+                os.eventfd_read(self._begun[1])
             return self.in_copy(number) if self.copied else Work.__call__(self, number)
 
     work = FailsOnce()

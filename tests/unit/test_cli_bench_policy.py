@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def test_growth_is_told_by_cpu_time_of_a_tenant() -> None:
 
 
 def test_the_line_through_what_was_measured() -> None:
-    rows = [row(OURS, tenants, 0.65 + tenants / 400) for tenants in (1000, 100, 500)]
+    rows = [row(OURS, tenants, 9.0, cpu_s=0.4 + tenants / 400) for tenants in (1000, 100, 500)]
     said = bench_folders.verdicts(rows, SHARES)[1]
     assert "0.40 s and 2.50 ms a tenant, none further off than 0%" in said
     assert "90 MiB and 0 KiB a tenant" in said
@@ -125,6 +126,19 @@ def test_the_fastest_and_the_median_of_the_runs() -> None:
     it = Row(OURS, 1, 22, tuple(Run(seconds, seconds, seconds) for seconds in (5.0, 1.0, 2.0)))
     assert it.fastest_s == 1.0
     assert it.run == Run(2.0, 2.0, 2.0)
+
+
+def test_memory_is_the_tool_s_own() -> None:
+    ballast = bytearray(os.urandom(1024)) * 200_000
+    tool = Tool("small", "1", lambda _: ["true"], fails_from=2)
+    rows, _ = folders.measure([tool], (1,), rounds=1)
+    assert rows[0].run.peak_mib < len(ballast) / 2**20
+
+
+def test_a_version_that_only_the_go_toolchain_has_noted(tmp_path: Path) -> None:
+    program = stub(tmp_path, RIVAL, "echo version: development\nexit\nmod\texample.org/score\tv1.20.0\th1:abc=")
+    (tool,) = folders.others({RIVAL: program})[0]
+    assert tool.version == "1.20.0"
 
 
 def test_what_a_tool_has_started_ends_with_an_interruption(tmp_path: Path) -> None:
@@ -155,11 +169,15 @@ def test_what_a_tool_has_started_ends_with_an_interruption(tmp_path: Path) -> No
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; whoever inherited it may not have looked yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    """Whether a process that was killed has ended, at last; whoever inherited it may not have looked yet."""
+    for _ in range(600):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.parametrize("code", [2, 3])
