@@ -216,7 +216,7 @@ pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowher
 _, status, used = os.wait4(pid, 0)
 print(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
-"""Starts a program and says what it took. A small process does, as what its parent holds counts as a program's memory."""
+"""Starts a program and says what it took. It is small, because what its parent holds counts as a program's memory."""
 
 
 def _run(tool: Tool, folder: Path) -> Run:

@@ -24,6 +24,8 @@ FIRST = "tests/policy/test_fixtures.py::test_folder"
 """The tests that are run first: most mutants end here."""
 MOST_SECONDS = 30.0
 """How much of the processor the chosen tests needed when they were recorded; the most specific are kept."""
+FEW_CALLS = 4
+"""Tests that call no more than so many functions look at values that were made when their file was imported."""
 
 Called = tuple[str, int]
 """A file from the root of the repository, and the line where a function begins."""
@@ -109,8 +111,7 @@ class Choice:
         self._imports = imports
         self._functions: dict[tuple[str, str], list[Test]] = defaultdict(list)
         self._files: dict[str, dict[str, Test]] = defaultdict(dict)
-        self._of_values = {test.name: test for test in tests if test.passed and not test.called}
-        """Those that call nothing look at values that were made when their file was imported."""
+        self._of_values = {test.name: test for test in tests if test.passed and len(test.called) <= FEW_CALLS}
         sources: dict[str, Source] = {}
         for test in (test for test in tests if test.passed):
             at: set[tuple[str, str]] = set()
