@@ -155,7 +155,7 @@ def bench_policy(
     ] = None,
 ) -> None:
     """Measure what the policy pack costs: a preview of 1,000 resources with it and with one empty rule, and a check of
-    folders of 100, 300 and 1,000 tenants beside the other tools that are installed.
+    folders of 100, 200, 500 and 1,000 tenants beside the other tools that are installed.
 
     Writes docs/bench-policy.md. Needs the Pulumi CLI and no sandbox. Example: [bold]seawall bench-policy[/]
     """

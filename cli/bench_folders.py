@@ -1,29 +1,39 @@
 """The part of `seawall bench-policy` about folders, for a person: what a check costs beside other tools' checks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seawall.bench import folders
-from seawall.bench.folders import MOST, OURS, RIVAL, TARGET, Row, Shares
+from seawall.bench.folders import MOST, OURS, RIVAL, TARGET, Row, Shares, Tool, line
 
-HEAD = ("tenants", "objects", "tool", "seconds", "a tenant, ms", "CPU seconds", "peak MiB", f"times {RIVAL}")
+HEAD = (
+    "tenants",
+    "objects",
+    "tool",
+    "seconds, fastest",
+    "seconds, median",
+    "CPU seconds",
+    "peak MiB",
+    f"times {RIVAL}",
+)
 
 
-def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """The table's rows."""
+def cells(rows: Sequence[Row], missing: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """The table's rows; `missing`: why a tool is not measured."""
     rivals = {row.tenants: row.run.seconds for row in rows if row.tool.name == RIVAL}
-    return [
+    measured = [
         (
             f"{row.tenants:,}",
             f"{row.objects:,}",
             f"{row.tool.name} {row.tool.version}",
+            f"{row.fastest_s:.2f}",
             f"{row.run.seconds:.2f}",
-            f"{row.run.seconds / row.tenants * 1000:.1f}",
             f"{row.run.cpu_s:.2f}",
             f"{row.run.peak_mib:.0f}",
             f"{row.run.seconds / rivals[row.tenants]:.2f}" if row.tenants in rivals else "–",
         )
         for row in rows
     ]
+    return [*measured, *(("", "", name, why, *[""] * (len(HEAD) - 4)) for name, why in missing.items())]
 
 
 def verdicts(rows: Sequence[Row], shares: Shares) -> list[str]:
@@ -55,25 +65,43 @@ def _growth(rows: Sequence[Row]) -> list[str]:
     first, last = mine[0], mine[-1]
     if first is last:
         return []
+    cpu = line({row.tenants: row.run.cpu_s for row in mine})
+    memory = line({row.tenants: row.run.peak_mib for row in mine})
     per_tenant = (last.run.cpu_s / last.tenants) / (first.run.cpu_s / first.tenants)
     return [
+        f"The line through the CPU seconds of {OURS}: {cpu.base:.2f} s and {cpu.per_tenant * 1000:.2f} ms a tenant, "
+        f"none further off than {cpu.furthest:.0%}. Through its peak memory: {memory.base:.0f} MiB and "
+        f"{memory.per_tenant * 1024:.0f} KiB a tenant, none further off than {memory.furthest:.0%}.",
         f"From {first.tenants:,} tenants to {last.tenants:,} the CPU time of a tenant changes by a factor of "
-        f"{per_tenant:.2f}; 1 and less is linear."
+        f"{per_tenant:.2f}; 1 and less is linear.",
     ]
 
 
-def markdown(rows: Sequence[Row], shares: Shares) -> list[str]:
+def tools(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Each tool, what it checks, and the command."""
+    found: dict[Tool, None] = dict.fromkeys(row.tool for row in rows)
+    return [(f"{tool.name} {tool.version}", tool.checks, f"`{tool.shown}`") for tool in found]
+
+
+def markdown(rows: Sequence[Row], shares: Shares, missing: Mapping[str, str]) -> list[str]:
     """The section of the page."""
     return [
         "## A folder of YAML",
         "",
         "Folders of tenants, each with a namespace, a program, a Dragonfly, a database and a pooler, 20 of them on one "
-        f"PostgreSQL cluster; nothing in them is wrong. The median of {folders.ROUNDS} runs; the tools take turns. "
-        "Each run is a process, timed from start to end; every tool makes its own checks, which are others.",
+        f"PostgreSQL cluster; nothing in them is wrong. {folders.ROUNDS} runs of each tool, {folders.SLOW_ROUNDS} of "
+        "those that take minutes, on the largest folder only; the tools take turns, so that what else the machine "
+        "does hits all of them. Each run is a process of its own, timed from start to end; the CPU seconds and the "
+        "memory (of its largest process) are the medians. Every tool makes its own checks, which are others: only "
+        "time and memory can be compared.",
+        "",
+        "| tool | checks | command |",
+        "|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in tools(rows)),
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{'---|' * len(HEAD)}",
-        *(f"| {' | '.join(row)} |" for row in cells(rows)),
+        *(f"| {' | '.join(row)} |" for row in cells(rows, missing)),
         "",
-        *(line for verdict in verdicts(rows, shares) for line in (verdict, "")),
+        *(said for verdict in verdicts(rows, shares) for said in (verdict, "")),
     ]

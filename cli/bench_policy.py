@@ -1,7 +1,7 @@
 """`seawall bench-policy`: what the policy pack costs, in the engine and on a folder."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -33,19 +33,20 @@ def start(
 
     Raises `EnvironmentFailure` when the engine or a tool fails, `UserError` for what is no `NAME=PATH`.
     """
-    tools = [folders.ours(), *folders.others(_named(programs), policies)]
+    found, missing = folders.others(_named(programs), policies)
+    tools = [folders.ours(), *found]
     console = Console()
     console.print(f"previewing {resources} resources, {2 * bench_engine.ROUNDS + 1} times", markup=False)
     cost = bench_engine.measure(resources)
     measured = folders.measure(tools, sizes, told=lambda what: console.print(f"measuring {what}", markup=False))
     _show(console, _HEAD, rows(cost))
-    _show(console, bench_folders.HEAD, bench_folders.cells(measured[0]))
+    _show(console, bench_folders.HEAD, bench_folders.cells(measured[0], missing))
     for verdict in bench_folders.verdicts(*measured):
         console.print(verdict, markup=False)
     file = out or paths.checkout() / "docs" / "bench-policy.md"
     file.parent.mkdir(parents=True, exist_ok=True)
     today = datetime.datetime.now(datetime.UTC).date()
-    file.write_text(markdown(cost, measured, today, bench.machine()), encoding="utf-8")
+    file.write_text(markdown(cost, measured, missing, today, bench.machine()), encoding="utf-8")
     console.print(f"written to {file}", soft_wrap=True, markup=False)
 
 
@@ -79,7 +80,9 @@ def rows(cost: Cost) -> list[tuple[str, str, str]]:
     ]
 
 
-def markdown(cost: Cost, measured: tuple[Sequence[Row], Shares], day: datetime.date, where: str) -> str:
+def markdown(
+    cost: Cost, measured: tuple[Sequence[Row], Shares], missing: Mapping[str, str], day: datetime.date, where: str
+) -> str:
     """The tables as a Markdown page."""
     return "\n".join(
         [
@@ -96,6 +99,6 @@ def markdown(cost: Cost, measured: tuple[Sequence[Row], Shares], day: datetime.d
             "|---|---|---|",
             *(f"| {' | '.join(row)} |" for row in rows(cost)),
             "",
-            *bench_folders.markdown(*measured),
+            *bench_folders.markdown(*measured, missing),
         ]
     )

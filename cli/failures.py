@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from seawall import paths
 from seawall.errors import SeawallError
 
 INTERRUPTED = 130
@@ -37,6 +37,7 @@ def guarded(run: Callable[[], object]) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+    gc.freeze()  # all memory goes back at once: to look through an estate first takes longer than many a command
     sys.exit(code)
 
 
@@ -68,6 +69,8 @@ def _told(error: Exception) -> str:
             f"{where} cannot be used ({error.strerror}): make room or give the right to it, or let SEAWALL_CACHE and "
             "SEAWALL_STATE name folders elsewhere"
         )
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this: give less at once, or more memory to this process"
     what = f"something unexpected happened ({type(error).__name__})"
     try:
         return f"{what}; the details are in {_log()}"
@@ -94,6 +97,8 @@ def _say(sentence: str) -> None:
 
 
 def _log() -> Path:
+    from seawall import paths  # not on the way of a command that ends well
+
     folder = paths.cache() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"seawall-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"

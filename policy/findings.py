@@ -108,6 +108,8 @@ class Rule:
     """What can be judged from the object itself: also judged before it is created."""
     together: tuple[Together, ...] = ()
     """What needs the whole estate. Each check is contained by itself: an unknown value in one hides no other."""
+    reaches: bool = False
+    """Whether it asks who can open what, the costliest of what rules share: of two processes one works that out."""
 
     @property
     def severity(self) -> Severity:

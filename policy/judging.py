@@ -19,6 +19,12 @@ LARGE = 500
 LONGEST = 4000
 """Characters of a message. None of ours is half as long, but for what it quotes."""
 
+MOST = 1000
+"""Violations that one check may say of one object. An object with more is an attack, or one mistake in many lines."""
+
+MOST_UNJUDGED = 100
+"""Findings of one rule about declarations that were not judged; the last of them counts the others."""
+
 
 def judge(
     estate: Estate, rules: Sequence[Rule] | None = None, *, preview: bool = False, two_cores: bool = False
@@ -31,7 +37,8 @@ def judge(
     """
     chosen = load() if rules is None else rules
     estates = (estate, *estate.variants)
-    tasks = [(rule, each) for each in estates for rule in chosen]
+    alike = sorted(chosen, key=lambda rule: not rule.reaches)  # neighbours are judged by the same process
+    tasks = [(rule, each) for each in estates for rule in alike]
 
     def judged(number: int) -> list[Finding]:
         rule, each = tasks[number]
@@ -57,16 +64,18 @@ def _identity(finding: Finding) -> tuple[object, ...]:
 
 def _not_judged(estate: Estate, rules: Sequence[Rule]) -> Iterator[Finding]:
     """What is declared so often, each time otherwise, that not every declaration can be looked at."""
-    for thing in estate.unjudged:
-        for rule in rules:
-            if thing.group_kind in rule.kinds:
-                yield Finding(
-                    rule,
-                    Outcome.NOT_EVALUATED,
-                    thing,
-                    "declared too often, each time otherwise: this declaration was not judged",
-                    "Check the folders one by one.",
-                )
+    for rule in rules:
+        left = [thing for thing in estate.unjudged if thing.group_kind in rule.kinds]
+        for place, thing in enumerate(left[:MOST_UNJUDGED]):
+            others = len(left) - place if place == MOST_UNJUDGED - 1 else 1
+            which = "this declaration was" if others == 1 else f"this and {others - 1} other declarations were"
+            yield Finding(
+                rule,
+                Outcome.NOT_EVALUATED,
+                thing,
+                f"declared too often, each time otherwise: {which} not judged",
+                "Check the folders one by one.",
+            )
 
 
 def judge_alone(subject: KubeObject, rules: Sequence[Rule] | None = None) -> list[Finding]:
@@ -113,6 +122,9 @@ def _contained(
     found: list[Finding] = []
     try:
         for violation in check(*given):  # what was found before a check stumbles stays found
+            if len(found) == MOST:
+                found.append(_more(rule, subject))
+                break
             found.append(
                 Finding(
                     rule,
@@ -122,7 +134,7 @@ def _contained(
                     _short(violation.mend),
                     violation.path,
                     violation.about,
-                    violation.facts,
+                    {name: _short(value) for name, value in violation.facts.items()},
                     violation.key,
                 )
             )
@@ -134,9 +146,17 @@ def _contained(
     return found
 
 
+def _more(rule: Rule, subject: KubeObject) -> Finding:
+    why = f"more than {MOST} mistakes of one sort: the others are not listed"
+    return Finding(rule, Outcome.NOT_EVALUATED, subject, why, "Mend those that are listed, then check again.")
+
+
 def _short(text: str) -> str:
     """A text that a person can read, however long what it quotes is."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    if len(text) <= LONGEST:
+        return text
+    whole, _, _ = text[:LONGEST].rpartition(" ")  # half of a secret would not be known as one
+    return f"{whole} …".lstrip()
 
 
 def _undecided(rule: Rule, subject: KubeObject, problem: CannotEvaluateError, preview: bool) -> Finding:
@@ -162,7 +182,7 @@ def _undecided(rule: Rule, subject: KubeObject, problem: CannotEvaluateError, pr
     else:
         outcome, mend = Outcome.NOT_EVALUATED, "Correct the field: as it is, the rule cannot tell what it means."
     about = None if blamed is subject else blamed
-    return Finding(rule, outcome, subject, f"{where}{problem.why}", mend, problem.path, about)
+    return Finding(rule, outcome, subject, _short(f"{where}{problem.why}"), mend, problem.path, about)
 
 
 _OUTCOMES = {outcome: place for place, outcome in enumerate(Outcome)}

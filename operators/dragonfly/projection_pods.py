@@ -145,7 +145,7 @@ def _merged(given: Any, own: list[Manifest]) -> Any:
         return own
     if not isinstance(given, list):
         return given
-    taken = {entry.get("name") for entry in given if isinstance(entry, Mapping)}
+    taken = [entry.get("name") for entry in given if isinstance(entry, Mapping)]  # a name may be anything
     return [*given, *(entry for entry in own if entry["name"] not in taken)]
 
 

@@ -87,6 +87,7 @@ def _fires(thing: KubeObject, rarely: timedelta, purpose: Purpose) -> Iterator[V
     try:
         cadence, _ = job_cadence(thing)
     except ScheduleError as refusal:
+        thing.at(*path).settled()
         yield Violation(
             f'the API server refuses "{written}": {refusal}',
             'Give five fields, minute first ("0 3 * * *" is every day at 03:00), and spec.timeZone: Etc/UTC.',

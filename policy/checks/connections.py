@@ -115,6 +115,6 @@ def _share(view: View, pods: int, *, up: bool) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
     if not re.fullmatch(r"[0-9]{1,3}%", text):
-        raise WrongTypeError(view.path, "a number or a percentage like 25%", value)
+        raise view.blamed(WrongTypeError(view.path, "a number or a percentage like 25%", value))
     share = int(text[:-1]) * pods / 100
     return math.ceil(share) if up else math.floor(share)

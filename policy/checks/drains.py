@@ -39,5 +39,5 @@ def _pods(view: View, pods: int) -> int:
     if isinstance(value, int):
         return value
     if value is None or not re.fullmatch(r"[0-9]{1,3}%", value):
-        raise WrongTypeError(view.path, "a number or a percentage like 50%", value)
+        raise view.blamed(WrongTypeError(view.path, "a number or a percentage like 50%", value))
     return math.ceil(int(value[:-1]) * pods / 100)

@@ -139,7 +139,7 @@ def users(pods: PodSet) -> Iterator[Weakness]:
     """Whether the pods may run as root: `runAsNonRoot` and `runAsUser`, the container's own before the pod's."""
     general = ("securityContext", "runAsNonRoot")
     pod_refuses = pods.spec.at(*general)
-    if pod_refuses.present and not pod_refuses.boolean(default=False):
+    if not pod_refuses.boolean(default=True):
         yield Weakness(general, "runAsNonRoot of the pods is false: they may run as root", "Set runAsNonRoot: true.")
     pod_user = pods.spec.at("securityContext", "runAsUser")
     if pod_user.integer() == 0:
@@ -149,7 +149,7 @@ def users(pods: PodSet) -> Iterator[Weakness]:
     for title, container, path in containers(pods):
         refuses = container.at("securityContext", "runAsNonRoot")
         own = (*path, "securityContext", "runAsNonRoot")
-        if refuses.present and not refuses.boolean(default=False):
+        if not refuses.boolean(default=True):
             yield Weakness(own, f"{title} sets runAsNonRoot: false: it may run as root", "Set runAsNonRoot: true.")
         user = container.at("securityContext", "runAsUser").integer()
         if not refuses.present and not pod_refuses.present:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POOLER, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
@@ -44,13 +45,15 @@ def meetings(resource: KubeObject, estate: Estate) -> Iterator[Meeting]:
     """What has the name of something that an operator will make of this resource.
 
     An object that belongs to the resource (`ownerReferences`) is the operator's own. Raises `CannotEvaluateError` when
-    nothing can be said of what is made of it.
+    nothing can be said of what is made of it, or of whose an object of such a name is.
     """
-    mine = (resource.kind, resource.name)
     for made in estate.made_of(resource):
         declared = estate.find(*_key(made))
-        if declared is not None and not declared.projected and mine not in set(declared.owners()):
-            yield Meeting(made, declared, twice_made=False)
+        if declared is not None and not declared.projected:
+            with blaming(declared):
+                owned = declared.belongs_to(resource)
+            if not owned:
+                yield Meeting(made, declared, twice_made=False)
         for maker in estate.memo(_makers).get(_key(made), ()):
             if maker is not resource:
                 yield Meeting(made, maker, twice_made=True)

@@ -1,5 +1,6 @@
 """From declared objects to the estate: which operator reconciles each, and what it will make of it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ CLUSTER_SCOPED = frozenset(
     }
 )
 
-_UNREAD_POLICIES = frozenset(
+UNREAD_POLICIES = frozenset(
     {
         ("policy.networking.k8s.io", "AdminNetworkPolicy"),
         ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"),
@@ -91,7 +92,7 @@ def build(
     kept, left_out = _without_made(declared)
     settled = settle(kept)
     said = [*notes, *settled.notes, *left_out]
-    unread = [thing.title for thing in settled.objects if thing.group_kind in _UNREAD_POLICIES]
+    unread = [thing.title for thing in settled.objects if thing.group_kind in UNREAD_POLICIES]
     if unread:
         said.append(Note(f"what these policies admit or deny: {', '.join(unread[:5])}{', …' if unread[5:] else ''}"))
     adrift = [thing.title for thing in settled.objects if thing.unknown is not None]
@@ -144,12 +145,17 @@ def _made_from(
     makers: list[KubeObject], things: list[KubeObject], counts: Callable[[KubeObject], bool] = lambda _: False
 ) -> set[KubeObject]:
     """What belongs to these makers, and what belongs to that in turn; without what `counts` by itself."""
+    owned: dict[tuple[str, str, str], list[KubeObject]] = defaultdict(list)
+    for thing in things:
+        for owner in () if counts(thing) else thing.owners():
+            owned[(thing.namespace, *owner)].append(thing)
     made: set[KubeObject] = set()
-    owners = {_reference(thing) for thing in makers}
-    while owners:
-        more = {thing for thing in things if thing not in made and not counts(thing) and _owned(thing, owners)}
-        made |= more
-        owners = {_reference(thing) for thing in more}
+    waiting = [_reference(thing) for thing in makers]
+    while waiting:
+        for thing in owned.pop(waiting.pop(), ()):
+            if thing not in made:
+                made.add(thing)
+                waiting.append(_reference(thing))
     return made
 
 

@@ -9,6 +9,7 @@ from seawall.operators.charts import CLOUDNATIVE_PG, DRAGONFLY_OPERATOR, PLUGIN_
 from seawall.policy.estate.families import Family, family_of_image
 from seawall.policy.estate.kinds import DEPLOYMENT
 from seawall.policy.estate.model import Estate, KubeObject, Origin, PodSet, pod_sets
+from seawall.policy.estate.objects import UNPLACED
 from seawall.policy.estate.releases import RELEASES, Release, chart_named, release_of
 from seawall.policy.estate.suspects import Suspect, images_of, suspect
 from seawall.policy.estate.values import CannotEvaluateError
@@ -89,9 +90,16 @@ class _Operators:
             if not thing.projected:
                 self._add_deployment(thing)
         running = {(one.family, one.namespace) for one in self.found.values()}
+        maybe = {(family, it.thing.namespace): it for it in self.suspects.values() for family in it.families}
         for kind in RELEASES:
             for thing in estate.of(kind):
                 self._add_release(thing, estate, running)
+        self.doubted: dict[KubeObject, Suspect] = {}
+        """Releases beside a Deployment that cannot be read, and that may be what runs in their place."""
+        for thing, one in self.found.items():
+            doubt = maybe.get((one.family, one.namespace)) or maybe.get((one.family, UNPLACED))
+            if one.release is not None and doubt is not None:
+                self.doubted[thing] = doubt
         families = {one.family for one in self.found.values()}
         self.doubts: dict[Family, Suspect] = {}
         """For the families of which none was found: what may be one."""
@@ -152,9 +160,9 @@ def operator_by(thing: KubeObject, estate: Estate, families: Iterable[Family]) -
     """
     operators = estate.memo(_operators)
     one = operators.found.get(thing)
-    if one is not None:
+    doubt = operators.suspects.get(thing) or operators.doubted.get(thing)
+    if one is not None and (doubt is None or one.family not in families):
         return one if one.family in families else None
-    doubt = operators.suspects.get(thing)
     if doubt is not None and doubt.families.intersection(families):
         raise doubt.problem.with_traceback(None)
     return None

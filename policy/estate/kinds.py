@@ -1,5 +1,7 @@
 """The kinds of Kubernetes objects that the estate and the rules know by name."""
 
+from functools import cache
+
 PULUMI = "pulumi"
 """The group of a Pulumi resource that is no Kubernetes object (a bucket, a key, a Helm release); its kind is the type
 token, as in `("pulumi", "aws:s3/bucket:Bucket")`."""
@@ -47,3 +49,9 @@ SEALED_SECRET: GroupKind = ("bitnami.com", "SealedSecret")
 SECRET_STORE: GroupKind = ("external-secrets.io", "SecretStore")
 CLUSTER_SECRET_STORE: GroupKind = ("external-secrets.io", "ClusterSecretStore")
 NODE: GroupKind = ("", "Node")
+
+
+@cache
+def known() -> frozenset[GroupKind]:
+    """All of them."""
+    return frozenset(value for name, value in globals().items() if name.isupper() and isinstance(value, tuple))

@@ -70,7 +70,7 @@ class KubeObject:
     def __post_init__(self) -> None:
         """Sets what every rule asks for."""
         object.__setattr__(self, "group_kind", (self.group, self.kind))
-        object.__setattr__(self, "_root", View(self.manifest))
+        object.__setattr__(self, "_root", View(self.manifest, (), self))
 
     @cached_property
     def _memo(self) -> dict[object, Any]:
@@ -96,6 +96,16 @@ class KubeObject:
         for reference in references if isinstance(references, list) else ():
             if isinstance(reference, Mapping):
                 yield str(reference.get("kind")), str(reference.get("name"))
+
+    def belongs_to(self, owner: "KubeObject") -> bool:
+        """Whether `metadata.ownerReferences` names this owner. Raises `CannotEvaluateError` where it may."""
+        if (owner.kind, owner.name) in set(self.owners()):
+            return True
+        for reference in self.at("metadata", "ownerReferences").items():
+            views = (reference.at("kind"), owner.kind), (reference.at("name"), owner.name)
+            for view, _ in views if all(not view.known or view.text() == wanted for view, wanted in views) else ():
+                view.present  # noqa: B018 (raises: it may be this owner)
+        return False
 
     def memo(self, make: Callable[["KubeObject"], _Made]) -> _Made:
         """What `make` makes of this object alone: made once, and so is its failure.

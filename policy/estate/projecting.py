@@ -115,7 +115,7 @@ class Projecting:
             operator = self.operators[thing] = self._operator_of(thing)
             key, make = self._maker(thing, operator)
             if key not in self._cache:
-                self._cache[key] = [_projected(manifest, thing) for manifest in make()]
+                self._cache[key] = [_projected(manifest, thing, self._cluster_of(thing)) for manifest in make()]
             return self._cache[key]
         except (CannotEvaluateError, UnprojectableError) as problem:
             if isinstance(problem, CannotEvaluateError):
@@ -234,13 +234,14 @@ def _with_namespace(thing: KubeObject) -> Mapping[str, Any]:
     return {**thing.manifest, "metadata": {**metadata, "namespace": thing.namespace}}
 
 
-def _projected(manifest: Mapping[str, Any], owner: KubeObject) -> KubeObject:
+def _projected(manifest: Mapping[str, Any], owner: KubeObject, cluster: Iterable[KubeObject]) -> KubeObject:
+    """One object that is made of `owner`; of a Pooler, with what its Cluster says."""
     origin = Origin(
         file=owner.origin.file,
         line=owner.origin.line,
         urn=owner.origin.urn,
         # what waits inside one property of the resource may stand under any property of what is made of it
-        awaits=frozenset(manifest) if owner.origin.awaits else frozenset(),
+        awaits=frozenset(manifest) if any(it.origin.awaits for it in (owner, *cluster)) else frozenset(),
         made_by=f"the operator, from {owner.title}",
     )
     group = str(manifest["apiVersion"]).rpartition("/")[0]

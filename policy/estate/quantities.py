@@ -3,11 +3,14 @@
 import re
 from decimal import Decimal
 
+from seawall.operators.reading import LARGEST
 from seawall.policy.estate.values import View, WrongTypeError
 
 _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?",
 )
+_LONGEST = 64
+"""Characters. Kubernetes holds no more than 19 digits before the point, and nine after it."""
 _BINARY = {unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL = {
     unit: Decimal(10) ** power
@@ -21,13 +24,20 @@ def quantity(view: View) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, int):
-        return Decimal(value)
-    match = _QUANTITY.fullmatch(value.strip())
+        return _held(Decimal(value), view)
+    match = _QUANTITY.fullmatch(value.strip()) if len(value) <= _LONGEST else None
     if match is None:
-        raise WrongTypeError(view.path, "a quantity like 500m or 2Gi", value)
+        raise view.blamed(WrongTypeError(view.path, "a quantity like 500m or 2Gi", value))
     number, binary, decimal, exponent = match.groups()
     scale = _BINARY.get(binary or "") or _DECIMAL.get(decimal or "") or Decimal(10) ** int(exponent or 0)
-    return Decimal(number) * scale
+    return _held(Decimal(number) * scale, view)
+
+
+def _held(amount: Decimal, view: View) -> Decimal:
+    """An amount as the API server takes it."""
+    if not 0 <= amount <= LARGEST:
+        raise view.blamed(WrongTypeError(view.path, f"a quantity from 0 to {LARGEST}", view.raw))
+    return amount
 
 
 def amount(bytes_: Decimal | int) -> str:

@@ -48,28 +48,36 @@ class UnknownValueError(CannotEvaluateError):
         super().__init__(f"{'.'.join(path) or 'the object'} is not known yet", path)
 
 
+FILLED_IN = "${"
+"""Begins what a tool, as Flux, puts in later."""
+
+
 class WrongTypeError(CannotEvaluateError):
     """The verdict depends on a value that is not of the type that Kubernetes demands."""
 
     def __init__(self, path: tuple[str, ...], expected: str, found: object) -> None:
         where = ".".join(path) or "the object"
-        self.later = isinstance(found, str) and "${" in found
+        self.later = isinstance(found, str) and FILLED_IN in found
         """Whether a tool, as Flux, puts a value there after what was read was written."""
         if self.later:
             super().__init__(f"{where} is filled in later: ${{…}} stands there", path)
         else:
-            super().__init__(f"{where} must be {expected}, not {_kind(found)}", path)
+            kind = _kind(found)
+            super().__init__(f"{where} must be {expected}, not {'another one' if kind in expected else kind}", path)
 
 
 class View:
     """A value inside an object, with the path that leads to it. Absent values are views of None."""
 
-    __slots__ = ("path", "raw")
+    __slots__ = ("path", "raw", "thing")
 
-    def __init__(self, raw: Any, path: tuple[str, ...] = ()) -> None:
-        """`raw` is the plain value, possibly `UNKNOWN`; `path` leads to it from the object's root."""
+    def __init__(self, raw: Any, path: tuple[str, ...] = (), thing: object | None = None) -> None:
+        """`raw` is the plain value, possibly `UNKNOWN`; `path` leads to it from the root of `thing`, the object that
+        is to blame when the value cannot be read; None when only the reader knows.
+        """
         self.raw = raw
         self.path = path
+        self.thing = thing
 
     def at(self, *keys: str) -> "View":
         """The value under these keys, one after the other; a view of None when it, or what leads to it, is absent."""
@@ -81,20 +89,26 @@ class View:
                 break
             else:
                 return self._at(keys)
-        return View(value, self.path + keys)
+        return View(value, self.path + keys, self.thing)
 
     def _at(self, keys: tuple[str, ...]) -> "View":
         """The same, whatever is on the way."""
         value, path = self.raw, self.path
         for depth, key in enumerate(keys):
             if value is UNKNOWN:
-                raise UnknownValueError((*path, *keys[:depth]))
+                raise self.blamed(UnknownValueError((*path, *keys[:depth])))
             if value is None:
                 break
             if not isinstance(value, Mapping):
-                raise WrongTypeError((*path, *keys[:depth]), "a mapping", value)
+                raise self.blamed(WrongTypeError((*path, *keys[:depth]), "a mapping", value))
             value = value.get(key)
-        return View(value, path + keys)
+        return View(value, path + keys, self.thing)
+
+    def blamed(self, problem: CannotEvaluateError) -> CannotEvaluateError:
+        """The problem, with the object of this value to blame for it."""
+        if self.thing is not None:
+            problem.about(self.thing)
+        return problem
 
     @property
     def known(self) -> bool:
@@ -105,7 +119,7 @@ class View:
     def present(self) -> bool:
         """Whether there is a value. Raises when that is not known."""
         if self.raw is UNKNOWN:
-            raise UnknownValueError(self.path)
+            raise self.blamed(UnknownValueError(self.path))
         return self.raw is not None
 
     def text(self) -> str | None:
@@ -115,15 +129,20 @@ class View:
         if not self.present:
             return None
         if not isinstance(self.raw, str):
-            raise WrongTypeError(self.path, "a text", self.raw)
+            raise self.blamed(WrongTypeError(self.path, "a text", self.raw))
         return self.raw
+
+    def settled(self) -> None:
+        """Raises `WrongTypeError` for a text that a tool fills in later: what it does not name, it may name then."""
+        if isinstance(self.raw, str) and FILLED_IN in self.raw:
+            raise self.blamed(WrongTypeError(self.path, "a text without ${…}", self.raw))
 
     def integer(self) -> int | None:
         """The whole number, None when absent."""
         if not self.present:
             return None
         if isinstance(self.raw, bool) or not isinstance(self.raw, int):
-            raise WrongTypeError(self.path, "a whole number", self.raw)
+            raise self.blamed(WrongTypeError(self.path, "a whole number", self.raw))
         self._holds()
         return self.raw
 
@@ -132,7 +151,7 @@ class View:
         if not self.present:
             return default
         if not isinstance(self.raw, bool):
-            raise WrongTypeError(self.path, "true or false", self.raw)
+            raise self.blamed(WrongTypeError(self.path, "true or false", self.raw))
         return self.raw
 
     def number_or_text(self) -> int | str | None:
@@ -140,13 +159,14 @@ class View:
         if not self.present:
             return None
         if isinstance(self.raw, bool) or not isinstance(self.raw, int | str):
-            raise WrongTypeError(self.path, "a whole number or a text", self.raw)
+            raise self.blamed(WrongTypeError(self.path, "a whole number or a text", self.raw))
         self._holds()
         return self.raw
 
     def _holds(self) -> None:
         if isinstance(self.raw, int) and abs(self.raw) > LARGEST:
-            raise CannotEvaluateError(f"{'.'.join(self.path)} is a larger number than Kubernetes holds", self.path)
+            why = f"{'.'.join(self.path)} is a larger number than Kubernetes holds"
+            raise self.blamed(CannotEvaluateError(why, self.path))
 
     def items(self) -> list["View"]:
         """The entries of a list, none when absent."""
@@ -154,8 +174,8 @@ class View:
             if not self.present:
                 return []
             if not isinstance(self.raw, Sequence) or isinstance(self.raw, str | bytes):
-                raise WrongTypeError(self.path, "a list", self.raw)
-        return [View(value, (*self.path, f"[{index}]")) for index, value in enumerate(self.raw)]
+                raise self.blamed(WrongTypeError(self.path, "a list", self.raw))
+        return [View(value, (*self.path, f"[{index}]"), self.thing) for index, value in enumerate(self.raw)]
 
     def keys(self) -> list[str]:
         """The keys of a mapping, none when absent."""
@@ -163,7 +183,7 @@ class View:
             if not self.present:
                 return []
             if not isinstance(self.raw, Mapping):
-                raise WrongTypeError(self.path, "a mapping", self.raw)
+                raise self.blamed(WrongTypeError(self.path, "a mapping", self.raw))
         return [str(key) for key in self.raw]
 
     def entries(self) -> Iterator[tuple[str, "View"]]:

@@ -71,12 +71,14 @@ def guards_nodes(policy: KubeObject) -> bool:
 class _Part:
     """One specification."""
 
+    for_init: bool
+    """Whether it is about pods that have no identity yet; known once its own selector is read."""
+
     def __init__(self, policy: KubeObject, spec: View, platform: Platform) -> None:
         self.policy = policy
         self.spec = spec
         self.platform = platform
         self.clusterwide = policy.group_kind == CILIUM_CLUSTERWIDE_POLICY
-        self.for_init = False
 
     def subject(self) -> Subject | None:
         """What it says of its pods, None when it is about nodes."""

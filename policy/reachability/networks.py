@@ -16,5 +16,6 @@ def networks(views: Iterable[View]) -> tuple[Network, ...]:
         try:
             found.append(ipaddress.ip_network(text, strict=False))
         except ValueError:
-            raise CannotEvaluateError(f"{'.'.join(view.path)} is no range of addresses", view.path) from None
+            why = f"{'.'.join(view.path)} is no range of addresses"
+            raise view.blamed(CannotEvaluateError(why, view.path)) from None
     return tuple(found)

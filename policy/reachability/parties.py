@@ -53,11 +53,6 @@ class Port:
     protocol: str = "TCP"
     """`TCP`, `UDP` or `SCTP`."""
 
-    @property
-    def text(self) -> str:
-        """For a person: `6379`, or `53/UDP`."""
-        return str(self.number) if self.protocol == "TCP" else f"{self.number}/{self.protocol}"
-
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:

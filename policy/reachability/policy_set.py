@@ -12,8 +12,9 @@ from seawall.policy.reachability import cilium_policy, network_policy
 from seawall.policy.reachability.cilium_ports import RefusedError
 from seawall.policy.reachability.clauses import Direction, Kind, Peer, PortNames, Reader, Rule, Subject, every
 from seawall.policy.reachability.index import SelectorIndex
+from seawall.policy.reachability.network_index import NetworkIndex
 from seawall.policy.reachability.networks import Network
-from seawall.policy.reachability.parties import Endpoint, Party, Port
+from seawall.policy.reachability.parties import Address, Endpoint, Party, Placed, Port
 from seawall.policy.reachability.platform import Platform
 from seawall.policy.reachability.selectors import EVERYTHING, Selector
 
@@ -168,15 +169,18 @@ class Match:
 
 
 class _Entries:
-    """Rules with their peers, found by the labels that a peer asks for."""
+    """Rules with their peers, found by the labels that a peer asks for, or by its ranges of addresses."""
 
     def __init__(self, subject: Subject, direction: Direction) -> None:
         rules = [rule for rule in subject.rules if rule.direction is direction]
         self.unread = [rule for rule in rules if rule.unread is not None]
+        peers = [(rule, peer) for rule in rules for peer in rule.peers]
+        ranges = [(entry, entry[1].networks) for entry in peers if entry[1].kind is Kind.ADDRESSES]
+        self._ranges = NetworkIndex[tuple[Rule, Peer]](ranges)
         self._index = SelectorIndex[tuple[Rule, Peer]](
             ((rule, peer), peer.selector if peer.kind is Kind.PODS else EVERYTHING)
-            for rule in rules
-            for peer in rule.peers
+            for rule, peer in peers
+            if peer.kind is not Kind.ADDRESSES
         )
 
     def about(self, party: Party, reader: Reader) -> Iterator[tuple[Rule, Peer | None]]:
@@ -184,6 +188,8 @@ class _Entries:
         for rule in self.unread:
             yield rule, None
         yield from self._index.candidates(reader.labels(party) if isinstance(party, Endpoint) else None)
+        network = party.network if isinstance(party, Endpoint | Address | Placed) else None
+        yield from self._ranges.all if network is None else self._ranges.holding(network)
 
 
 class Side:

@@ -135,9 +135,7 @@ def read(view: View, *, key: Callable[[str], str] = str) -> Selector:
         label, operator = expression.at("key").text(), expression.at("operator").text()
         values = frozenset(value.text() or "" for value in expression.at("values").items())
         if not label or operator not in OPERATORS:
-            raise CannotEvaluateError(
-                f"{'.'.join(expression.path)} is no label condition (operator one of {', '.join(OPERATORS)})",
-                expression.path,
-            )
+            why = f"{'.'.join(expression.path)} is no label condition (operator one of {', '.join(OPERATORS)})"
+            raise expression.blamed(CannotEvaluateError(why, expression.path))
         requirements.append(Requirement(key(label), operator, values))
     return Selector(tuple(requirements))

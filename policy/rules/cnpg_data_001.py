@@ -38,6 +38,7 @@ def check(backup: KubeObject) -> Iterator[Violation]:
     try:
         cadence = decode(schedule)
     except ScheduleError as refusal:
+        backup.at(*_PATH).settled()
         yield Violation(
             f'the operator refuses the schedule "{schedule}": {refusal}. No backup is ever made',
             _advice(schedule),
@@ -115,6 +116,7 @@ def target(backup: KubeObject, estate: Estate) -> Iterator[Violation]:
     if cluster is None:
         others = [it.name for it in estate.of(CLUSTER, backup.namespace)]
         if not name or others:  # a folder may well hold backups whose clusters are elsewhere
+            backup.at(*path).settled()
             yield Violation(
                 "spec.cluster.name is missing: nothing is backed up"
                 if not name

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from seawall.operators.barman import SSE_KMS_ARGUMENT
 from seawall.policy.estate.aws.cloud import Bucket, Cloud, Key, cloud
 from seawall.policy.estate.aws.documents import Document, Request, every, holds, some
-from seawall.policy.estate.aws.identities import Identity
+from seawall.policy.estate.aws.identities import Identities, Identity
 from seawall.policy.estate.backups.archives import Store, restored_only, store_of
 from seawall.policy.estate.backups.uploads import (
     READER_KEY_ACTIONS,
@@ -236,17 +236,22 @@ def key_rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
         key = estate.memo(cloud).key(reference) if encryption == KMS and reference else None
         if key is None:
             continue
-        yield from _unusable(key, writers(store, estate), WRITER_KEY_ACTIONS, f"write to {store.title}")
-        yield from _unusable(key, readers(store, estate), READER_KEY_ACTIONS, f"only read {store.title}")
+        seen = estate.memo(cloud).identities
+        yield from _unusable(key, seen, writers(store, estate), WRITER_KEY_ACTIONS, f"write to {store.title}")
+        yield from _unusable(key, seen, readers(store, estate), READER_KEY_ACTIONS, f"only read {store.title}")
 
 
-def _unusable(key: Key, who: list[Identity], actions: tuple[str, ...], what: str) -> Iterator[Violation]:
+def _unusable(
+    key: Key, identities: Identities, who: list[Identity], actions: tuple[str, ...], what: str
+) -> Iterator[Violation]:
     answer = some(may_use(identity, key, actions) for identity in who)
     if not who or answer:
         return
     if answer is None:
         key.named()
         raise undecided(who, f"use the key {key.thing.name}")
+    for identity in who:
+        identities.whole(identity)
     verbs = " and ".join(action.removeprefix("kms:") for action in actions)
     yield Violation(
         f"none of those who may {what} ({', '.join(identity.title for identity in who)}) may {verbs} with key "

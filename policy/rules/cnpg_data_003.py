@@ -48,6 +48,8 @@ def check(database: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     states = [_shortcoming(job) for job in jobs]
     if None not in states:
+        if database.namespace in said.unreadable:
+            raise said.unreadable[database.namespace].with_traceback(None)
         yield next(found for found in states if found is not None)
 
 
@@ -108,6 +110,7 @@ def owned(database: KubeObject, estate: Estate) -> Iterator[Violation]:
             path,
         )
     elif cluster is not None and owner and owner not in tenants_of(cluster, estate).declared_roles:
+        database.at(*path).settled()
         yield Violation(
             f"its owner {owner} is declared nowhere: neither managed.roles of {cluster.title}, nor a DatabaseRole, nor "
             "its bootstrap makes that role, and until somebody does by hand the database is not made",

@@ -49,4 +49,5 @@ RULE = Rule(
         alerts.lying,
         alerts.age,
     ),
+    reaches=True,
 )

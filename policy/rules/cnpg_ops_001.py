@@ -1,4 +1,4 @@
-"""CNPG-OPS-001: databases in the namespace of their operator."""
+"""CNPG-OPS-001: databases in the namespace of their operator, and poolers and others apart from their Cluster."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,8 @@ from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Rule, Violation
 
 _PATH = ("metadata", "namespace")
+_MOST = 3
+"""Namespaces that a message names."""
 
 
 def check(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -46,6 +48,38 @@ def _cluster_is_here(subject: KubeObject, estate: Estate) -> bool:
     return bool(name) and estate.find(CLUSTER, subject.namespace, str(name)) is not None
 
 
+def apart(subject: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """What names a Cluster that is in another namespace. Only what says its namespace itself is compared."""
+    if subject.group_kind in (CLUSTER, OBJECT_STORE) or not subject.at(*_PATH).text():
+        return
+    path = ("spec", "cluster", "name")
+    name = subject.at(*path).text() or ""
+    if estate.find(CLUSTER, subject.namespace, name) is not None or _told_as_missing(subject, estate):
+        return
+    elsewhere = estate.memo(_by_name).get(name)
+    if elsewhere:
+        yield Violation(
+            f"there is no Cluster {name} in namespace {subject.namespace}, only in {', '.join(elsewhere[:_MOST])}: "
+            "the operator looks for it in the same namespace, and makes nothing of this object",
+            f"Move it to namespace {elsewhere[0]}.",
+            path,
+        )
+
+
+def _told_as_missing(subject: KubeObject, estate: Estate) -> bool:
+    """Whether CNPG-DATA-001 says it, which compares schedules with the Clusters beside them."""
+    return subject.group_kind == SCHEDULED_BACKUP and bool(estate.of(CLUSTER, subject.namespace))
+
+
+def _by_name(estate: Estate) -> dict[str, list[str]]:
+    """The namespaces of the Clusters by their name, as far as they say them."""
+    found: dict[str, list[str]] = {}
+    for cluster in estate.of(CLUSTER):
+        if cluster.at(*_PATH).present:
+            found.setdefault(cluster.name, []).append(cluster.namespace)
+    return found
+
+
 def _namespaces(estate: Estate) -> dict[str, str]:
     """The namespaces of the operators that are seen, with what shows them; the chart's default when none is."""
     running = (one for one in of_family(estate, "cnpg") if one.release is None)
@@ -64,5 +98,5 @@ RULE = Rule(
     ),
     mend="Give the databases a namespace of their own.",
     kinds=(CLUSTER, POOLER, DATABASE, DATABASE_ROLE, SCHEDULED_BACKUP, OBJECT_STORE),
-    together=(check,),
+    together=(check, apart),
 )

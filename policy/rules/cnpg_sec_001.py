@@ -116,13 +116,13 @@ def rights(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
                 path,
                 about=role.thing,
             )
+        seen.identities.whole(role)  # what is not known yet may allow what it lacks
         missing = [it for it in ("s3:ListBucket", "s3:GetObject") if may(role, it, store, seen) is False]
         key = seen.key(store.key("wal") or store.key("data") or "")
         if key is not None and may_use(role, key, READER_KEY_ACTIONS) is False:
             missing += READER_KEY_ACTIONS
         if missing:
             yield _blind(role, missing, store.destination, path)
-        seen.identities.whole(role)
 
 
 def keys(thing: KubeObject, estate: Estate) -> Iterator[Violation]:

@@ -73,4 +73,5 @@ RULE = Rule(
     ),
     kinds=(CLUSTER, POOLER),
     together=(isolated, reached, reaching),
+    reaches=True,
 )

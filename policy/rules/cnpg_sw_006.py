@@ -10,6 +10,7 @@ from seawall.operators.cnpg.names import (
     cluster_services,
 )
 from seawall.policy.checks.made_names import meetings
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, EXTERNAL_SECRET, POOLER, SECRET, SERVICE
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
@@ -135,7 +136,11 @@ def kept_names(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
     made = {thing.name for thing in estate.made_of(cluster) if thing.group_kind == SERVICE}
     for name in (*cluster_services(cluster.name), any_service(cluster.name)):
         found = None if name in made else estate.find(SERVICE, cluster.namespace, name)
-        if found is not None and not found.projected and (cluster.kind, cluster.name) not in set(found.owners()):
+        if found is None or found.projected:
+            continue
+        with blaming(found):
+            owned = found.belongs_to(cluster)
+        if not owned:
             yield Violation(
                 f"{found.title} is declared, a name that the operator keeps for itself though it makes no such Service "
                 f"here: {_REFUSES}",

@@ -23,10 +23,11 @@ from seawall.policy.estate.backups.archives import (
     written,
 )
 from seawall.policy.estate.backups.uploads import ROLE_ANNOTATION, role_of
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, OBJECT_STORE, PULUMI
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.sight import WHOLE_CLUSTER
-from seawall.policy.estate.values import View
+from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Alone, Rule, Together, Violation
 
 _PLUGINS = ("spec", "plugins")
@@ -81,6 +82,7 @@ def stores(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
                     path,
                 )
         elif estate.find(OBJECT_STORE, cluster.namespace, use.store_name) is None:
+            use.view.at("parameters", "barmanObjectName").settled()
             elsewhere = sorted(estate.memo(_namespaces).get(use.store_name, ()))
             there = f", only in {', '.join(elsewhere[:3])}" if elsewhere else ""
             missing = "there is no" if WHOLE_CLUSTER in estate.sees else "nothing here declares"
@@ -227,14 +229,31 @@ def role(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 
 def _associated(cluster: KubeObject, estate: Estate) -> bool:
-    return (cluster.namespace, cluster.name) in estate.memo(_associations)
+    """Whether EKS Pod Identity gives a Cluster's pods a role. Raises `CannotEvaluateError` when that cannot be told."""
+    associations = estate.memo(_associations)
+    if (cluster.namespace, cluster.name) in associations.found:
+        return True
+    for problem in associations.unread:
+        raise problem.with_traceback(None)
+    return False
 
 
-def _associations(estate: Estate) -> frozenset[tuple[object, object]]:
+class _Associations:
     """Namespaces and names of the service accounts to which EKS Pod Identity gives a role."""
-    return frozenset(
-        (it.manifest.get("namespace"), it.manifest.get("serviceAccount")) for it in estate.of(_POD_IDENTITY)
-    )
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: set[tuple[str | None, str | None]] = set()
+        self.unread: list[CannotEvaluateError] = []
+        for it in estate.of(_POD_IDENTITY):
+            try:
+                with blaming(it):
+                    self.found.add((it.at("namespace").text(), it.at("serviceAccount").text()))
+            except CannotEvaluateError as problem:
+                self.unread.append(problem)
+
+
+def _associations(estate: Estate) -> _Associations:
+    return _Associations(estate)
 
 
 def checksums(thing: KubeObject, estate: Estate) -> Iterator[Violation]:

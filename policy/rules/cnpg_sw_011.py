@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from seawall.operators.barman import retention_days
 from seawall.policy.estate.aws.cloud import BUCKETS, KEY, VERSIONING, Bucket, Cloud, Key, Said, cloud
-from seawall.policy.estate.aws.documents import Document, Statement
+from seawall.policy.estate.aws.documents import Document, Statement, every
 from seawall.policy.estate.aws.identities import Identity
 from seawall.policy.estate.backups.archives import Archive, Store, archives_in, by_bucket, unread
 from seawall.policy.estate.backups.uploads import backup_identities, is_for, may, over_http, writers
@@ -125,9 +125,13 @@ def over_tls(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     found = _bucket(thing, estate)
     if found is None:
         return
-    bucket, policy, store = found[0], found[0].policy, found[1][0].store
-    asked = {action: over_http(store, bucket.arn, action) for action in _PLAIN}
-    answers = {action: policy.denies(request) if policy is not None else False for action, request in asked.items()}
+    bucket, archives = found
+    policy = bucket.policy
+    answers: dict[str, bool | None] = dict.fromkeys(_PLAIN, False)
+    if policy is not None:
+        stores = {archive.store.thing: archive.store for archive in archives}.values()
+        for action in _PLAIN:
+            answers[action] = every(policy.denies(over_http(store, bucket.arn, action)) for store in stores)
     taken = [action for action, denied in answers.items() if denied is False]
     if taken:
         why = "" if policy is not None else ": it has no policy"

@@ -26,4 +26,5 @@ RULE = Rule(
     mend="A PodMonitor that selects app=<name>, with port admin, and a policy that admits the exact scraper.",
     kinds=(DRAGONFLY, *MONITORS),
     together=(monitoring.unread, monitoring.annotated, monitoring.twice, monitoring.shut_out, check_monitor),
+    reaches=True,
 )

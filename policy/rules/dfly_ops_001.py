@@ -95,7 +95,8 @@ def _judge(dragonfly: KubeObject, budget: KubeObject, replicas: int) -> Iterator
             about,
         )
         return
-    allowed = allowance(View(budget.at("spec").raw, path), replicas)  # what cannot be read stands where it is decided
+    # what cannot be read stands where it is decided
+    allowed = allowance(View(budget.at("spec").raw, path, dragonfly if own else budget), replicas)
     keeps = max(replicas - allowed.goes, 0)
     facts = {"replicas": str(replicas), "kept": str(keeps), "may go at once": str(allowed.goes)}
     if allowed.goes < 1:

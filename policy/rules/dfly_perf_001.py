@@ -21,7 +21,7 @@ from seawall.policy.estate.kinds import (
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
-from seawall.policy.reachability.selectors import read
+from seawall.policy.reachability.selectors import Selector, read
 from seawall.policy.surroundings import alerts
 from seawall.policy.surroundings.scrapes import POD_KINDS, namespaces_of
 
@@ -88,6 +88,7 @@ def check_running(probe: KubeObject) -> Iterator[Violation]:
     try:
         cadence = decode_five(schedule)
     except ScheduleError as refusal:
+        probe.at(*_SCHEDULE).settled()
         yield Violation(f'the API server refuses the schedule "{schedule}": {refusal}', "Correct it.", _SCHEDULE)
         return
     now = datetime.now(UTC).replace(microsecond=0)
@@ -120,10 +121,10 @@ def check_scraped(probe: KubeObject, estate: Estate) -> Iterator[Violation]:
         return
     for pods in estate.pods_of(probe):
         monitors = estate.memo(_monitors)
-        looking = (*monitors.get(pods.namespace, ()), *monitors.get(None, ()))
-        if pods.ports and not any(
-            read(monitor.at("spec", "selector")).may_match(pods.labels, pods.later) for monitor in looking
-        ):
+        looking = (*monitors.found.get(pods.namespace, ()), *monitors.found.get(None, ()))
+        if pods.ports and not any(selector.may_match(pods.labels, pods.later) for selector in looking):
+            for problem in monitors.doubts:
+                raise problem.with_traceback(None)
             yield Violation(
                 f"the probe of Dragonfly {probe.annotation(MEASURES)} opens a port, and no PodMonitor selects its pods "
                 f"in {pods.namespace}: what it measures is read by nobody",
@@ -136,7 +137,10 @@ def check_used(probe: KubeObject, estate: Estate) -> Iterator[Violation]:
     if not _is_probe(probe):
         return
     measured = probe.annotation(MEASURES) or ""
-    recorded, alerted = estate.memo(_rules).get(measured.rpartition("/")[2], (False, False))
+    expressions = estate.memo(_expressions)
+    recorded, alerted = expressions.found.get(measured.rpartition("/")[2], (False, False))
+    for problem in expressions.doubts if not alerted else ():
+        raise problem.with_traceback(None)
     if not (recorded or alerted):
         said = "no PrometheusRule records what it measures, and no alert reads it"
     elif not alerted:
@@ -225,30 +229,56 @@ def _imports(estate: Estate) -> _Said:
     return found
 
 
-def _monitors(estate: Estate) -> dict[str | None, list[KubeObject]]:
-    """PodMonitors, and those of VictoriaMetrics, by the namespaces that they look into; None for all."""
-    found: dict[str | None, list[KubeObject]] = defaultdict(list)
-    for monitor in (monitor for kind in POD_KINDS for monitor in estate.of(kind)):
-        names = namespaces_of(monitor)
-        for namespace in (None,) if names is None else names:
-            found[namespace].append(monitor)
-    return found
+class _Monitors:
+    """What PodMonitors, and those of VictoriaMetrics, select, by the namespaces that they look into; None for all."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[str | None, list[Selector]] = defaultdict(list)
+        self.doubts: list[CannotEvaluateError] = []
+        """Why others may select more."""
+        for monitor in (monitor for kind in POD_KINDS for monitor in estate.of(kind)):
+            try:
+                with blaming(monitor):
+                    names, selector = namespaces_of(monitor), read(monitor.at("spec", "selector"))
+            except CannotEvaluateError as problem:
+                self.doubts.append(problem)
+                continue
+            for namespace in (None,) if names is None else names:
+                self.found[namespace].append(selector)
 
 
-def _rules(estate: Estate) -> dict[str, tuple[bool, bool]]:
+def _monitors(estate: Estate) -> _Monitors:
+    return _Monitors(estate)
+
+
+class _Expressions:
     """Name of a Dragonfly → whether its latency is recorded, and whether an alert reads it, by the expressions.
 
     An expression is about the latency of an instance when it has both the word and the instance's quoted name in it.
     """
-    found: dict[str, tuple[bool, bool]] = {}
-    for thing in (thing for kind in alerts.RULES for thing in estate.of(kind)):
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: dict[str, tuple[bool, bool]] = {}
+        self.doubts: list[CannotEvaluateError] = []
+        """Why others may record it, or alert on it, as well."""
+        for thing in (thing for kind in alerts.RULES for thing in estate.of(kind)):
+            try:
+                with blaming(thing):
+                    self._read(thing)
+            except CannotEvaluateError as problem:
+                self.doubts.append(problem)
+
+    def _read(self, thing: KubeObject) -> None:
         for rule, expression in alerts.expressions(thing):
             if "latency" in expression.lower():
                 alert = rule.at("alert").present
                 for quoted in set(expression.split('"')[1::2]):
-                    recorded, alerted = found.get(quoted, (False, False))
-                    found[quoted] = (recorded or not alert, alerted or alert)
-    return found
+                    recorded, alerted = self.found.get(quoted, (False, False))
+                    self.found[quoted] = (recorded or not alert, alerted or alert)
+
+
+def _expressions(estate: Estate) -> _Expressions:
+    return _Expressions(estate)
 
 
 RULE = Rule(

@@ -63,4 +63,5 @@ RULE = Rule(
     ),
     kinds=(DRAGONFLY,),
     together=(isolated, reached),
+    reaches=True,
 )

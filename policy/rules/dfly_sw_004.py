@@ -36,7 +36,7 @@ _MASTER_ONLY_SINCE = (1, 3, 0)
 def check_memory(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
     """Memory for data that is too little for the threads, or too much for the memory limit."""
     process = process_of(dragonfly, estate)
-    limit = quantity(process.container.at("resources", "limits", "memory"))
+    limit = quantity(process.container.at("resources", "limits", "memory")) or None  # 0 is no limit
     said = _size(process, "maxmemory")
     threads = _threads(process)
     memory = Decimal(said) if said else SHARE * limit if limit is not None else None
@@ -64,7 +64,7 @@ def check_threads(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]:
     process = process_of(dragonfly, estate)
     threads = _whole(process, "proactor_threads")
     cores = quantity(process.container.at("resources", "limits", "cpu"))
-    if threads and cores is not None and threads > max(1, math.ceil(cores)):
+    if threads and cores and threads > max(1, math.ceil(cores)):
         yield Violation(
             f"--proactor_threads is {threads}, the CPU limit {cores.normalize():f} cores: busy threads are halted for "
             "the rest of every period",
@@ -80,7 +80,7 @@ def _threads(process: Process) -> int | None:
     if said:
         return said
     cores = quantity(process.container.at("resources", "limits", "cpu"))
-    return None if cores is None or cores <= 0 else math.ceil(cores)
+    return math.ceil(cores) if cores else None  # 0 is no limit
 
 
 def _whole(process: Process, name: str) -> int | None:
@@ -111,6 +111,7 @@ def check_schedule(dragonfly: KubeObject) -> Iterator[Violation]:
     try:
         cadence = decode(cron)
     except ScheduleError as refusal:
+        dragonfly.at(*_CRON).settled()
         yield Violation(
             f'the process exits at the schedule of snapshots "{cron}": {refusal}', advice, _CRON, facts={"cron": cron}
         )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from seawall.operators import dragonfly as facts
 from seawall.policy.checks.made_names import meetings
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import DRAGONFLY, SERVICE
-from seawall.policy.estate.model import Estate, KubeObject
+from seawall.policy.estate.model import Estate, KubeObject, PodSet
 from seawall.policy.estate.values import CannotEvaluateError
 from seawall.policy.findings import Rule, Violation
 from seawall.policy.reachability.selectors import with_labels
@@ -58,20 +59,25 @@ def check_services(dragonfly: KubeObject, estate: Estate) -> Iterator[Violation]
     """A Service that carries the admin port out of the cluster."""
     pods = next(iter(estate.pods_of(dragonfly)))
     for service in estate.memo(_outside).get(dragonfly.namespace, ()):
-        selector = with_labels(service.at("spec", "selector").texts())
-        if selector.everything or not selector.may_match(pods.labels, pods.later):
-            continue
-        for index, port in enumerate(service.at("spec", "ports").items()):
-            target = port.at("targetPort").number_or_text() or port.at("port").integer()
-            if target in (facts.ADMIN_PORT, facts.ADMIN_PORT_NAME):
-                kind = service.at("spec", "type").text() or "ClusterIP"
-                yield Violation(
-                    f"{service.title} (type {kind}) leads from outside the cluster to {facts.ADMIN_PORT} of its pods, "
-                    "which needs no password and can write, flush and re-parent",
-                    "Remove that port; scrapers inside the cluster reach the pods themselves.",
-                    ("spec", "ports", f"[{index}]"),
-                    about=service,
-                )
+        with blaming(service):
+            yield from _admin_ports(service, pods)
+
+
+def _admin_ports(service: KubeObject, pods: PodSet) -> Iterator[Violation]:
+    selector = with_labels(service.at("spec", "selector").texts())
+    if selector.everything or not selector.may_match(pods.labels, pods.later):
+        return
+    for index, port in enumerate(service.at("spec", "ports").items()):
+        target = port.at("targetPort").number_or_text() or port.at("port").integer()
+        if target in (facts.ADMIN_PORT, facts.ADMIN_PORT_NAME):
+            kind = service.at("spec", "type").text() or "ClusterIP"
+            yield Violation(
+                f"{service.title} (type {kind}) leads from outside the cluster to {facts.ADMIN_PORT} of its pods, "
+                "which needs no password and can write, flush and re-parent",
+                "Remove that port; scrapers inside the cluster reach the pods themselves.",
+                ("spec", "ports", f"[{index}]"),
+                about=service,
+            )
 
 
 def _outside(estate: Estate) -> dict[str, list[KubeObject]]:

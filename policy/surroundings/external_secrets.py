@@ -74,6 +74,8 @@ def kept(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Violat
     others = [
         one for one in estate.memo(secrets).of(thing.namespace, target.name) if one.thing is not thing and one.owns
     ]
+    if creation == "Merge" and not others:
+        estate.memo(secrets).readable(thing.namespace, target.name)
     if creation == "None" or (creation == "Merge" and not others):
         yield Violation(
             f"creationPolicy {creation} creates no Secret, and nothing else here makes {target.name}",

@@ -15,6 +15,8 @@ _METADATA = Types({}).parse(
     """name namespace labels annotations generateName finalizers ownerReferences uid resourceVersion generation
     creationTimestamp deletionTimestamp deletionGracePeriodSeconds managedFields selfLink"""
 )
+_SERVED = {"dragonflydb.io": "v1alpha1", "postgresql.cnpg.io": "v1", "barmancloud.cnpg.io": "v1"}
+"""The version of each group that is served; there has been no other."""
 _PLACE = re.compile(r"\[[0-9]+\]")
 _MOST = 20
 """Findings of one object: a file in a wholly different form is one mistake."""
@@ -36,6 +38,13 @@ def _newer(operator: str | None, table: str) -> bool:
 
 
 def _unknown(thing: KubeObject, table: KindFields) -> Iterator[Violation]:
+    written, served = thing.at("apiVersion").text() or "", f"{thing.group}/{_SERVED[thing.group]}"
+    if written != served:
+        yield Violation(
+            f"{written} is served by no operator up to {table.version}: the API server refuses the object",
+            f"Write apiVersion: {served}.",
+            ("apiVersion",),
+        )
     top, metadata = thing.at().keys(), thing.at("metadata").keys()
     for key in top:
         if key not in _TOP:

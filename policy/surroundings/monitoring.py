@@ -62,9 +62,7 @@ def unread(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
     pods, found = serving(thing, estate), estate.memo(scrapes)
     if _by_annotations(pods) or any(_right(it) or it.monitor in found.aimed for it in found.of_owner.get(thing, ())):
         return  # what an aimed monitor does wrong is said at the monitor
-    for monitor, problem in found.unreadable.items():
-        if monitor.namespace == thing.namespace:
-            raise problem
+    found.all_read(pods)
     wanted = METRICS[thing.group_kind]
     asked = ", ".join(f"{key}={value}" for key, value in wanted.selector(thing.name).items())
     idle = [monitor.title for monitor in found.idle.get(thing.namespace, ()) if _meant_for(monitor, thing)][:3]
@@ -179,7 +177,7 @@ def aimed(thing: KubeObject, estate: Estate, kinds: tuple[GroupKind, ...]) -> It
         return
     found = estate.memo(scrapes)
     if thing in found.unreadable:
-        raise found.unreadable[thing]
+        raise found.unreadable[thing].with_traceback(None)
     if thing not in found.aimed or thing.projected:
         return
     mine = [it for it in found.of_monitor.get(thing, ()) if it.pods.owner.group_kind in kinds]

@@ -299,6 +299,7 @@ def certificates(thing: KubeObject, estate: Estate, families: Families) -> Itera
             made = SECRETS not in estate.sees and not estate.of(CERTIFICATE, one.namespace)
             path = ("spec", "template", "spec", "volumes")
         if not made and not estate.memo(secrets).of(one.namespace, secret):
+            estate.memo(secrets).readable(one.namespace, secret)
             yield Violation(
                 f"nothing here makes the Secret {secret}, with which the plugin and the operator know each other: the "
                 "plugin does not start",

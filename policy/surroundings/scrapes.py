@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POD_MONITOR, POOLER, SERVICE, SERVICE_MONITOR, GroupKind
 from seawall.policy.estate.label_index import LabelIndex
 from seawall.policy.estate.model import Estate, KubeObject, PodSet
@@ -55,7 +56,9 @@ class Scrapes:
         self.of_monitor: dict[KubeObject, list[Scrape]] = defaultdict(list)
         self.of_owner: dict[KubeObject, list[Scrape]] = defaultdict(list)
         self.unreadable: dict[KubeObject, CannotEvaluateError] = {}
-        """Monitors that cannot be read, and why."""
+        """Monitors that cannot be read, or not to the end, and why."""
+        self._doubted: dict[str | None, list[tuple[KubeObject, CannotEvaluateError]]] = defaultdict(list)
+        """The same by the namespaces in which they look (None: any)."""
         self.aimed: set[KubeObject] = set()
         """Monitors whose selector demands a label and finds nobody's pods but these."""
         self.idle: dict[str, list[KubeObject]] = defaultdict(list)
@@ -71,6 +74,15 @@ class Scrapes:
                 except CannotEvaluateError as problem:
                     problem.about(monitor)
                     self.unreadable[monitor] = problem
+                    for name in _looks_in(monitor):
+                        self._doubted[name].append((monitor, problem))
+
+    def all_read(self, pods: PodSet) -> None:
+        """Raises `CannotEvaluateError` when a monitor that cannot be read may scrape these pods."""
+        for name in (pods.namespace, None):
+            for monitor, problem in self._doubted.get(name, ()):
+                if _may_select(monitor, pods):
+                    raise problem.with_traceback(None)
 
     def _read(self, monitor: KubeObject) -> None:
         spec = monitor.at("spec")
@@ -88,6 +100,8 @@ class Scrapes:
                 scrape = _scrape(monitor, entry, selector, service, pods)
                 self.of_monitor[monitor].append(scrape)
                 self.of_owner[pods.owner].append(scrape)
+        if not pod_kind:
+            self._services.all_read(names)
 
     def _pods(self, selector: Selector, names: tuple[str, ...] | None) -> _Reached:
         """The pods of ours that a selector finds, and whether it finds others."""
@@ -102,7 +116,8 @@ class Scrapes:
         reached: list[_Behind] = []
         strangers = False
         for service in self._services.matching(selector, names):
-            chosen = _chosen(service)
+            with blaming(service):
+                chosen = _chosen(service)
             found = () if chosen is None else self._estate.selected(chosen, service.namespace)
             mine = [pods for pods in found if pods in self._is_mine]
             reached += [(service, pods) for pods in mine]
@@ -134,6 +149,25 @@ def namespaces_of(monitor: KubeObject) -> tuple[str, ...] | None:
         return None
     names = tuple(name.text() or "" for name in selector.at("matchNames").items())
     return names or (monitor.namespace,)
+
+
+def _looks_in(monitor: KubeObject) -> tuple[str | None, ...]:
+    """The same, of a monitor that cannot be read as a whole; what is not known may be anywhere."""
+    try:
+        names = namespaces_of(monitor)
+    except CannotEvaluateError:
+        return (None,)
+    return (None,) if names is None else names
+
+
+def _may_select(monitor: KubeObject, pods: PodSet) -> bool:
+    """Whether a monitor that cannot be read as a whole may be about pods; one of Services may be about any."""
+    if monitor.group_kind not in POD_KINDS:
+        return True
+    try:
+        return read(monitor.at("spec", "selector")).may_match(pods.labels, pods.later)
+    except CannotEvaluateError:
+        return True
 
 
 def _chosen(service: KubeObject) -> Selector | None:
@@ -182,10 +216,11 @@ def _named(name: str, pods: PodSet) -> int | None:
 
 def _behind_name(name: str, service: KubeObject, pods: PodSet) -> int | None:
     """The pods' port behind a Service's port of this name."""
-    for port in service.at("spec", "ports").items():
-        if port.at("name").text() == name:
-            target = port.at("targetPort").number_or_text() or port.at("port").integer()
-            return _named(target, pods) if isinstance(target, str) else target
+    with blaming(service):
+        for port in service.at("spec", "ports").items():
+            if port.at("name").text() == name:
+                target = port.at("targetPort").number_or_text() or port.at("port").integer()
+                return _named(target, pods) if isinstance(target, str) else target
     return None
 
 
@@ -196,15 +231,26 @@ class _ServiceIndex:
         self._by_label: dict[tuple[str | None, str, str], list[KubeObject]] = defaultdict(list)
         self._by_namespace: dict[str | None, list[KubeObject]] = defaultdict(list)
         self._labels: dict[KubeObject, Mapping[str, str]] = {}
+        self._unread: dict[str | None, CannotEvaluateError] = {}
+        """Namespace (None: all together) → why a Service there may be among those that any selector finds."""
         for service in estate.of(SERVICE):
             try:
                 labels = self._labels[service] = service.label_view().texts()
-            except CannotEvaluateError:
-                continue  # no selector finds it
+            except CannotEvaluateError as problem:
+                problem.about(service)
+                for place in (service.namespace, None):
+                    self._unread.setdefault(place, problem)
+                continue
             for place in (service.namespace, None):
                 self._by_namespace[place].append(service)
                 for key, value in labels.items():
                     self._by_label[place, key, value].append(service)
+
+    def all_read(self, names: tuple[str, ...] | None) -> None:
+        """Raises `CannotEvaluateError` when a Service there (None: anywhere) has labels that are not known."""
+        for place in (None,) if names is None else names:
+            if place in self._unread:
+                raise self._unread[place].with_traceback(None)
 
     def matching(self, selector: Selector, names: tuple[str, ...] | None) -> Iterator[KubeObject]:
         """The Services that a selector finds in these namespaces (None: in all)."""

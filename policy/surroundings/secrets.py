@@ -20,7 +20,7 @@ from seawall.policy.estate.model import Estate, KubeObject, Note
 from seawall.policy.estate.secrets.providers import Name, Provider, Secrets, secrets
 from seawall.policy.estate.secrets.uses import SecretUse
 from seawall.policy.estate.sight import SECRETS, WHOLE_CLUSTER
-from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError
+from seawall.policy.estate.values import FILLED_IN, CannotEvaluateError, UnknownValueError
 from seawall.policy.findings import Violation
 
 Service = Literal["dragonfly", "cnpg"]
@@ -39,7 +39,11 @@ _MOST_COMPARED = 30
 """Neighbours whose names are compared with that of a missing Secret."""
 _MOST_NAMED = 3
 """Secrets that a note names; the others are counted."""
-_PUBLIC = frozenset({"ca.crt", "ca-bundle.crt"})
+_PUBLIC = frozenset({"ca.crt", "ca-bundle.crt", "username", "user", "dbname", "database", "host", "hostname", "port"})
+"""Keys of a Secret whose values guard nothing by themselves."""
+_OPEN_ADDRESS = re.compile(r"(?:jdbc:)?(?:postgres(?:ql)?|rediss?)://(?:[^:@/?#]*@)?[^@]*")
+"""The address of a database without a password before its host."""
+_TELLS = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"^(\$\{|\$\(|<path:|\{\{|ENC\[|ref\+)")
 _MACHINES = ("kubernetes.io/service-account-token", "helm.sh/", "bootstrap.kubernetes.io/")
 """Types of Secrets that machines write for themselves."""
@@ -56,6 +60,7 @@ class Services:
             things = [thing for kind in kinds for thing in estate.of(kind)]
             read = ((thing.namespace, self._secrets.wanted_by[thing]) for thing in things)
             self._used[service] = frozenset((namespace, use.name) for namespace, uses in read for use in uses.found)
+        self._by_operators: dict[tuple[str, str], bool] = {}
         self._not_known: dict[str, list[str]] = defaultdict(list)
         """By namespace: the Clusters of which is not known what the operator makes."""
         for cluster in estate.of(CLUSTER):
@@ -82,7 +87,11 @@ class Services:
 
     def _made(self, namespace: str, name: str) -> bool:
         """Whether an operator makes a Secret, or may: where that is not known its name decides."""
-        if any(provider.thing.projected for provider in self._secrets.of(namespace, name)):
+        made = self._by_operators.get((namespace, name))
+        if made is None:
+            made = any(provider.thing.projected for provider in self._secrets.of(namespace, name))
+            self._by_operators[namespace, name] = made
+        if made:
             return True
         clusters = self._not_known.get(namespace, ())
         return name.endswith(_OPERATORS_SUFFIXES) and any(name.startswith(f"{cluster}-") for cluster in clusters)
@@ -114,7 +123,11 @@ def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Viola
     if not providers:
         yield from _missing(use, found, estate)
         return
-    yield from _keys(use, providers)
+    lacking = list(_keys(use, providers))
+    unlabelled = use.label is not None and _nobody_labels(use.label, providers)
+    if lacking or unlabelled:
+        found.readable(use.thing.namespace, use.name)  # another one may bring what these do not
+    yield from lacking
     for provider in providers:
         if use.type is not None and provider.type is not None and provider.type != use.type:
             yield Violation(
@@ -125,7 +138,7 @@ def _judge_use(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Viola
                 provider.thing,
                 key=use.name,
             )
-        if use.label is not None and _nobody_labels(use.label, providers):
+        if unlabelled:
             yield Violation(
                 f"{provider.title} makes Secret {provider.name} without the label {use.label}: a rotated value reaches "
                 f"{use.thing.title} only some time later, or after a restart",
@@ -174,8 +187,7 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
     namespace = use.thing.namespace
     if not _judgeable(use, found, estate):
         return
-    if namespace in found.unreadable:
-        raise found.unreadable[namespace]
+    found.readable(namespace, use.name)
     declared = {provider.name for provider in found.in_namespace(namespace)[:_MOST_COMPARED]}
     near = difflib.get_close_matches(use.name, sorted(declared), n=1, cutoff=0.8)
     others = len(found.in_namespace(namespace))
@@ -200,7 +212,7 @@ def _missing(use: SecretUse, found: Secrets, estate: Estate) -> Iterator[Violati
 
 def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
     """Whether a Secret that nothing here provides can be said to be missing. Raises `CannotEvaluateError`."""
-    if use.optional or use.any_of or use.name in found.anywhere:
+    if use.optional or use.any_of or FILLED_IN in use.name:
         return False  # registries' credentials are often put there by something that writes into every namespace
     if WHOLE_CLUSTER in estate.sees and SECRETS not in estate.sees:
         return False  # the role may not list Secrets
@@ -211,7 +223,8 @@ def _judgeable(use: SecretUse, found: Secrets, estate: Estate) -> bool:
         return not use.name.endswith(_OPERATORS_SUFFIXES)
     if use.thing.group_kind not in RESOURCES["cnpg"] and use.name.endswith(_OPERATORS_SUFFIXES):
         return False  # of a Cluster that is not declared here
-    return SECRETS in estate.sees or _made_here(found.in_namespace(use.thing.namespace))
+    seen = SECRETS in estate.sees or _made_here(found.in_namespace(use.thing.namespace))
+    return seen and not found.anywhere(use.name)
 
 
 def _made_here(providers: list[Provider]) -> bool:
@@ -247,9 +260,11 @@ def _said_elsewhere(use: SecretUse, found: Secrets, estate: Estate) -> bool:
 
 def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Violation]:
     """A Secret whose values are part of the declaration."""
-    if thing.projected or WHOLE_CLUSTER in estate.sees or list(thing.owners()) or thing.at("sops").present:
+    if thing.projected or WHOLE_CLUSTER in estate.sees or thing.at("sops").present:
         return
     if not estate.memo(services).concerns(service, thing.namespace, thing.name, thing):
+        return
+    if thing.at("metadata", "ownerReferences").items():
         return
     if (thing.at("type").text() or "").startswith(_MACHINES):
         return
@@ -272,8 +287,11 @@ def plain(thing: KubeObject, estate: Estate, service: Service) -> Iterator[Viola
 
 
 def _literal(value: Any) -> bool:
-    """Whether a value is there in full: not empty, not unknown, and no placeholder that a tool fills in later."""
-    return isinstance(value, str) and bool(value) and _PLACEHOLDER.match(value) is None
+    """Whether a secret is there in full: not empty, not unknown, no placeholder that a tool fills in later, and more
+    than the address of a database."""
+    if not isinstance(value, str) or not value or _PLACEHOLDER.match(value) is not None:
+        return False
+    return _OPEN_ADDRESS.fullmatch(value) is None or _TELLS.search(value) is not None
 
 
 def _field(use: SecretUse) -> str:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -20,10 +20,12 @@ from imports import Imports
 from left_out import Source
 from mutants import Mutant
 
-FIRST = ("tests/policy/test_fixtures.py::test_folder", "tests/policy/test_kill_matrix.py")
-"""The tests that are run first, in this order: most mutants end here."""
-MOST_SECONDS = 45.0
-"""How much of the processor the chosen tests may need without a mutant; the most specific are kept."""
+FIRST = "tests/policy/test_fixtures.py::test_folder"
+"""The tests that are run first: most mutants end here."""
+MOST_SECONDS = 30.0
+"""How much of the processor the chosen tests needed when they were recorded; the most specific are kept."""
+FEW_CALLS = 4
+"""Tests that call no more than so many functions look at values that were made when their file was imported."""
 
 Called = tuple[str, int]
 """A file from the root of the repository, and the line where a function begins."""
@@ -109,6 +111,7 @@ class Choice:
         self._imports = imports
         self._functions: dict[tuple[str, str], list[Test]] = defaultdict(list)
         self._files: dict[str, dict[str, Test]] = defaultdict(dict)
+        self._of_values = {test.name: test for test in tests if test.passed and len(test.called) <= FEW_CALLS}
         sources: dict[str, Source] = {}
         for test in (test for test in tests if test.passed):
             at: set[tuple[str, str]] = set()
@@ -127,6 +130,7 @@ class Choice:
         if not found:  # at the top of the file, or in the body of a class: whatever uses it, here or by importing it
             for user in (file, *(self._imports.users(file) if not function else ())):
                 found.update(self._files[user])
+            found.update(self._of_values if found else {})
         return _ordered(found.values())
 
 
@@ -137,16 +141,11 @@ def _ordered(tests: Iterable[Test]) -> list[Test]:
         if left - test.seconds >= 0:
             left -= test.seconds
             chosen.append(test)
-    return sorted(chosen, key=lambda test: (_stage(test.name), len(test.called), test.name))
-
-
-def _stage(name: str) -> int:
-    return next((place for place, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
+    return sorted(chosen, key=lambda test: (len(test.called), test.name))
 
 
 def stages(tests: Sequence[Test]) -> list[list[Test]]:
-    """The tests of each round: fixtures, changes of our stacks, all others; no round is empty."""
-    rounds: Mapping[int, list[Test]] = {number: [] for number in range(len(FIRST) + 1)}
-    for test in tests:
-        rounds[_stage(test.name)].append(test)
-    return [chosen for chosen in rounds.values() if chosen]
+    """The tests of each round: fixtures, then all others; no round is empty."""
+    fixtures = [test for test in tests if test.name.startswith(FIRST)]
+    others = [test for test in tests if not test.name.startswith(FIRST)]
+    return [chosen for chosen in (fixtures, others) if chosen]

@@ -55,15 +55,11 @@ class Source:
 
     @cached_property
     def dataclass_switches(self) -> list[Span]:
-        """Arguments of `@dataclass(…)`."""
-        return [
-            span
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.ClassDef)
-            for decorator in node.decorator_list
-            if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "dataclass"
-            for span in _span(decorator)
-        ]
+        """Arguments of `@dataclass(…)`, and `repr` of `field(…)`."""
+        calls = [node for node in ast.walk(self._tree) if isinstance(node, ast.Call)]
+        found = [call for call in calls if ast.unparse(call.func) == "dataclass"]
+        fields = (argument for call in calls if ast.unparse(call.func) == "field" for argument in call.keywords)
+        return [span for node in (*found, *(it for it in fields if it.arg == "repr")) for span in _span(node)]
 
     @cached_property
     def caches(self) -> list[Span]:
@@ -89,7 +85,7 @@ class Source:
 
     @cached_property
     def same_by_identity(self) -> list[Span]:
-        """Comparisons with None, True, False or a small whole number."""
+        """Comparisons with None, True, False, a small whole number or a text of at most one character."""
         return [
             span
             for node in ast.walk(self._tree)
@@ -111,7 +107,13 @@ def _text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
+def _mark_of_signature(source: Source, number: int, column: int) -> bool:
+    return re.match(r"[*/]\s*[,)]", source.lines[number - 1][column:]) is not None  # no product has a comma there
+
+
 def _small(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= 1 and value.isascii()
     return value is None or (isinstance(value, int) and -5 <= value <= 256)
 
 
@@ -137,10 +139,15 @@ LEFT_OUT = (
     ),
     Category(
         "arguments of @dataclass",
-        "`frozen=True` keeps programmers from assigning, which mypy sees; no value depends on it.",
+        "`frozen=True` keeps programmers from assigning, which mypy sees; `repr` of a field is for a debugger.",
         lambda source, operator, number, column: (
             "RemoveDecorator" not in operator and _inside(source.dataclass_switches, number, column)
         ),
+    ),
+    Category(
+        "marks of signatures",
+        "`*` and `/` between parameters keep programmers from passing by position, which mypy sees.",
+        lambda source, operator, number, column: _mark_of_signature(source, number, column),
     ),
     Category(
         "caches",
@@ -156,7 +163,8 @@ LEFT_OUT = (
     ),
     Category(
         "identity",
-        "`==` and `is` (`!=` and `is not`) mean the same for None, True, False and small numbers.",
+        "`==` and `is` (`!=` and `is not`) mean the same for None, True, False, small numbers and texts of one "
+        "character or none.",
         lambda source, operator, number, column: (
             operator.rpartition("/")[2]
             in {

@@ -1,11 +1,13 @@
 """Mutation testing of the pack's own code; writes docs/mutation.md.
 
-`python mutation_page.py --help` lists the options. Ends with 1 when a tenth or more of the sample survives, or a
-survivor has no explanation. With `--only`, `--again` or `--no-page` no page is written.
+`python mutation_page.py --help` lists the options. Ends with 1 when a tenth or more of the sample survives, a
+survivor has no explanation, or what is explained as a survivor is killed. With `--only`, `--again` or `--no-page` no
+page is written.
 """
 
 import argparse
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -107,12 +109,21 @@ def main(arguments: Sequence[str]) -> int:
     run = Run(asked.seed, pool, found, known, (time.monotonic() - began) / 60)
     explained = survivors.load()
     unexplained = [verdict for verdict in run.lived if verdict.mutant.key not in explained]
+    wrong = wrongly_explained(run, explained)
     if not (asked.only or asked.again or asked.no_page):
         PAGE.write_text(page(run, explained))
     for verdict in unexplained:
         console.print(f"not explained: {shown(verdict)}", markup=False, highlight=False, soft_wrap=True)
+    for verdict in wrong:
+        console.print(f"explained, but {verdict.end}: {shown(verdict)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(run.lived)} of {len(found)} survived, {len(unexplained)} of them without an explanation")
-    return int(bool(unexplained) or len(run.lived) >= MOST * len(found))
+    return int(bool(unexplained or wrong) or len(run.lived) >= MOST * len(found))
+
+
+def wrongly_explained(run: Run, explained: Mapping[survivors.Key, survivors.Survivor]) -> list[Verdict]:
+    """The killed for which there is a reason why they live, and no other mutant that reads alike and does live."""
+    alike = {verdict.mutant.key for verdict in run.lived}
+    return [it for it in run.verdicts if it.mutant.key in explained and it.mutant.key not in alike]
 
 
 def ours() -> dict[str, Path]:
@@ -140,6 +151,7 @@ def warm_up() -> None:
     asyncio.set_event_loop(asyncio.new_event_loop())
     if threading.active_count() > 1:
         raise RuntimeError(f"threads are left: {threading.enumerate()}")
+    gc.freeze()  # children look through their own garbage alone
 
 
 def record(tests: Suite, console: Console) -> list[Test]:
@@ -261,7 +273,7 @@ One small thing of the pack's own code is broken at a time (cosmic-ray's operato
 loop without a round, a condition turned round, an exception not caught, a decorator gone), and the tests must notice.
 Places of the source are drawn by a seed, each file with its share by size, then one mutant for each place. A mutant
 runs in a process forked from one that has everything imported; it is run against the tests that call the function that
-was changed (recorded in one run of all): fixtures first, then the changes of our own stacks, then all others, until one
+was changed (recorded in one run of all): the rules' fixtures first, then all others, the most specific first, until one
 fails. Written by `make test-mutation`; survivors are explained in `tests/mutation/survivors.yaml`.
 """
 

@@ -1,10 +1,17 @@
-"""Why mutants live that no test can kill: `survivors.yaml`, one entry each."""
+"""Why mutants live that no test can kill: `survivors.yaml`, one entry each.
 
-from collections.abc import Mapping
+An entry may name a mutant that the sample does not hold, since another seed, or an edit elsewhere, draws others. But
+the mutant must be one of today's source, and no test may kill it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import scope
 import yaml
+from mutants import pool, variants
 
 FILE = Path(__file__).parent / "survivors.yaml"
 Key = tuple[str, str, str, str, str]
@@ -44,3 +51,22 @@ def load(file: Path = FILE) -> Mapping[Key, Survivor]:
             raise ValueError(f"{entry.file}: {entry.line}: said twice")
         found[entry.key] = entry
     return found
+
+
+def no_mutants(root: Path, entries: Iterable[Survivor]) -> list[Survivor]:
+    """The entries that name no mutant of today's source: an explanation of what is gone explains nothing."""
+    by_file: dict[str, list[Survivor]] = defaultdict(list)
+    for entry in entries:
+        by_file[entry.file].append(entry)
+    found = []
+    for file, said in by_file.items():
+        known = _keys(root, file, said) if file in scope.files(root) else frozenset()
+        found += [entry for entry in said if entry.key not in known]
+    return found
+
+
+def _keys(root: Path, file: str, entries: Iterable[Survivor]) -> frozenset[Key]:
+    said = {(entry.function, entry.line) for entry in entries}
+    text = (root / file).read_text()
+    places = (place for place in pool(root, [file]).places[file] if (place.function, place.line) in said)
+    return frozenset(mutant.key for place in places for mutant in variants(place, text, 0))

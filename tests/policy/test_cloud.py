@@ -97,6 +97,12 @@ def test_secrets_are_read_and_never_shown() -> None:
     assert not any("hunter2" in message for message in said)
 
 
+def test_a_bucket_has_its_name_from_its_id_where_the_name_was_left_to_aws() -> None:
+    parts = right()
+    part(parts, "backups")["properties"].update({"bucket": "", "id": "backups"})
+    assert list(Cloud(estate(parts)).buckets) == ["backups"]
+
+
 @pytest.mark.parametrize("reference", ["alias/backups", "0f0f", "arn:aws:kms:eu-central-1:111122223333:key/0f0f"])
 def test_a_key_is_found_by_each_of_its_names(reference: str) -> None:
     seen = Cloud(estate(right()))
@@ -113,9 +119,11 @@ def test_a_policy_of_the_key_apart_from_it() -> None:
     assert [rule for rule, outcome, _ in found(parts) if outcome is Outcome.VIOLATED] == ["CNPG-DATA-002"] * 2
 
 
-def test_a_key_without_a_policy_leaves_it_to_the_account() -> None:
+@pytest.mark.parametrize("policy", [None, UNKNOWN_TEXT])
+def test_a_key_without_a_policy_leaves_it_to_the_account(policy: str | None) -> None:
+    """Whether none is given, or it is for AWS to choose."""
     parts = right()
-    part(parts, "backups-key")["properties"].pop("policy")
+    part(parts, "backups-key")["properties"]["policy"] = policy
     assert {rule for rule, _, _ in found(parts)} == {"CNPG-DATA-002"}, "and the account's policies say nothing of it"
     uses = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
     for name, user in (("writer-key", "pg-writer"),):
@@ -178,6 +186,21 @@ def test_what_an_identity_may_do(change: Callable[[Parts], None], may: bool | No
     assert _writer(parts).may(PUT, None) is may
 
 
+def test_who_is_near_a_bucket() -> None:
+    """Those whose policies speak of it, and those with rights everywhere; nobody who uses another."""
+    parts: Parts = []
+    for user, buckets in {"one": "pg", "other": "logs", "all": "*", "some": "p?"}.items():
+        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{buckets}/*"}
+        policy = json.dumps({"Statement": [statement]})
+        parts.append(of("aws:iam/user:User", user, name=user, arn=f"arn:aws:iam::111122223333:user/{user}"))
+        parts.append(of("aws:iam/userPolicy:UserPolicy", f"{user}-policy", user=user, policy=policy))
+    identities = Cloud(estate(parts)).identities
+    assert {it.title for it in identities.near("pg", ())} == {"user one", "user all", "user some"}
+    assert {it.title for it in identities.near("logs", ())} == {"user other", "user all", "user some"}
+    named = identities.near("pg", ["arn:aws:iam::111122223333:user/other"])
+    assert {it.title for it in named} == {"user one", "user other", "user all", "user some"}
+
+
 def test_rights_that_cannot_be_told_are_not_evaluated() -> None:
     """The only ones who may write have a policy that is not in the stack: whether it lets them use the key is open."""
     parts = [it for it in right() if it.get("name") != "admin"]
@@ -197,7 +220,11 @@ def test_a_network_condition_on_the_encryption_is_not_evaluated() -> None:
     for statement in document["Statement"][1:]:
         statement["Condition"]["StringEquals"] = {"aws:SourceVpce": "vpce-1"}
     policy["policy"] = json.dumps(document)
-    assert [(rule, outcome) for rule, outcome, _ in found(parts)] == [("CNPG-DATA-002", Outcome.NOT_EVALUATED)]
+    [finding] = judge(estate(parts), RULES)
+    assert (finding.rule.id, finding.outcome) == ("CNPG-DATA-002", Outcome.NOT_EVALUATED)
+    assert finding.path == ("policy",)
+    assert finding.about is not None
+    assert finding.about.name == "backups-policy"
 
 
 def test_a_network_condition_beside_it_changes_nothing() -> None:
@@ -208,6 +235,81 @@ def test_a_network_condition_beside_it_changes_nothing() -> None:
     document["Statement"].append({**outside, "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}})
     policy["policy"] = json.dumps(document)
     assert found(parts) == []
+
+
+STORE = "ObjectStore databases/pg"
+ELSEWHERE = "arn:aws:kms:eu-central-1:111122223333:key/1f1f"
+"""A key that is not in the stack."""
+
+
+def _default(parts: Parts, key: str) -> None:
+    rule = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key}}
+    part(parts, "backups-default")["properties"]["rules"] = [rule]
+
+
+def _store(parts: Parts) -> dict[str, Any]:
+    [configuration] = [it["spec"]["configuration"] for it in parts if it.get("kind") == "ObjectStore"]
+    return dict(configuration)
+
+
+@pytest.mark.parametrize(
+    ("part_of_it", "field"), [("data", "additionalCommandArgs"), ("wal", "archiveAdditionalCommandArgs")]
+)
+def test_a_key_that_one_part_names_is_the_stores(part_of_it: str, field: str) -> None:
+    parts = right()
+    store = _store(parts)
+    for name in ("data", "wal"):
+        store[name].clear()
+        store[name]["encryption"] = "aws:kms"
+    store[part_of_it][field] = [f"--sse-kms-key-id={ELSEWHERE}"]
+    _default(parts, "arn:aws:kms:eu-central-1:111122223333:key/0f0f")
+    assert [message for _, _, message in found(parts) if f"by default, and {STORE} names {ELSEWHERE}" in message]
+
+
+@pytest.mark.parametrize(("named", "said"), [("1f1f", False), ("2f2f", True), ("alias/1f1f", True), (ELSEWHERE, False)])
+def test_a_key_by_an_id_that_nothing_explains(named: str, said: bool) -> None:
+    parts = right()
+    store = _store(parts)
+    store["data"]["additionalCommandArgs"] = [f"--sse-kms-key-id={ELSEWHERE}"]
+    store["wal"]["archiveAdditionalCommandArgs"] = [f"--sse-kms-key-id={ELSEWHERE}"]
+    _default(parts, named)
+    open_questions = [message for _, outcome, message in found(parts) if outcome is Outcome.NOT_EVALUATED]
+    assert any(f"whether the key {named} of the bucket's default" in message for message in open_questions) is said
+
+
+@pytest.mark.parametrize(("endpoint", "judged"), [(None, True), ("https://s3.example.org", False)])
+def test_a_bucket_of_the_same_name_elsewhere_is_not_this_one(endpoint: str | None, judged: bool) -> None:
+    parts = right()
+    part(parts, "backups-default")["properties"]["rules"] = []
+    [store] = [it for it in parts if it.get("kind") == "ObjectStore"]
+    store["spec"]["configuration"]["endpointURL"] = endpoint
+    said = [message for _, _, message in found(parts) if "encrypts with AES256 by default" in message]
+    assert bool(said) is judged
+
+
+def test_whether_plain_http_is_refused_by_a_network_condition_is_not_evaluated() -> None:
+    parts = right()
+    policy = part(parts, "backups-policy")["properties"]
+    document = json.loads(policy["policy"])
+    document["Statement"][0]["Condition"]["StringEquals"] = {"aws:SourceVpce": "vpce-1"}
+    policy["policy"] = json.dumps(document)
+    [(rule, outcome, message)] = found(parts)
+    assert (rule, outcome) == ("CNPG-SW-011", Outcome.NOT_EVALUATED)
+    assert "whether bucket backups refuses plain http" in message
+
+
+def test_tls_is_wanted_for_every_archive_of_a_bucket() -> None:
+    parts = right()
+    [store], [cluster] = ([it for it in parts if it.get("kind") == kind] for kind in ("ObjectStore", "Cluster"))
+    other = json.loads(json.dumps([store, cluster]).replace('"pg"', '"crm"').replace("backups/pg", "backups/crm"))
+    policy = part(parts, "backups-policy")["properties"]
+    document = json.loads(policy["policy"])
+    document["Statement"][0]["Resource"] = ["arn:aws:s3:::backups", "arn:aws:s3:::backups/pg/*"]
+    policy["policy"] = json.dumps(document)
+    plain = "bucket backups answers over plain http (s3:GetObject, s3:PutObject)"
+    assert not [message for _, _, message in found(parts) if plain in message]
+    assert [message for _, _, message in found([*parts, *other]) if plain in message]
+    assert [message for _, _, message in found([*other, *parts]) if plain in message]
 
 
 def test_a_bucket_that_nobody_declares_is_not_judged() -> None:

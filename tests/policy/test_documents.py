@@ -149,6 +149,7 @@ def test_arns_of_which_something_is_not_known() -> None:
     assert not same_arn(WRITER, "arn::iam:::user/writer")
     assert not same_arn(WRITER, "arn:aws:iam::444455556666:user/pg/writer")
     assert not same_arn(WRITER, "arn::iam:::role/pg/writer")
+    assert same_arn("arn:aws:rds:eu-central-1:111122223333:db:pg", "arn::rds:::db:pg"), "a name may hold colons"
 
 
 @pytest.mark.parametrize(

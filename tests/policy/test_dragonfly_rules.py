@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from engine_doubles import UNKNOWN_TEXT, analyze_stack, secret, vendor_messages
 
+from seawall.operators import annotations
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.estate.model import Estate, Origin, PodSet
@@ -154,3 +155,44 @@ def test_wide_selectors_are_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len([it for it in findings if "repel each other" in it.message]) == 40
     assert len([it for it in findings if "2 budgets select" in it.message]) == 40
     assert sorted(it for it in asked if "cache-" not in it) == ["app.kubernetes.io/part-of=dragonfly", "everything"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "mend"),
+    [
+        ({"minAvailable": 2, "maxUnavailable": 1}, "Keep minAvailable: 3."),
+        ({"minAvailable": 4}, "Set spec.pdb.minAvailable: 3."),
+        ({"minAvailable": 1}, "Set spec.pdb.minAvailable: 3."),
+        ({"maxUnavailable": 3}, "Set spec.pdb.minAvailable: 3."),
+    ],
+)
+def test_a_budget_is_mended_so_that_one_pod_may_go(budget: dict[str, int], mend: str) -> None:
+    instance = changed(("spec", "replicas"), 4)
+    instance["spec"]["pdb"] = budget
+    [finding] = [it for it in judged(instance) if it.rule.id == "DFLY-OPS-001"]
+    assert finding.mend == mend
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_a_workload_that_cannot_be_read_may_be_the_probe(unreadable: bool) -> None:
+    instance = changed(("metadata", "annotations", annotations.CLIENTS), '{"apps":["gitlab"],"this":["harbor"]}')
+    probe = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "probe", "namespace": "harbor", "annotations": 3 if unreadable else {}},
+        "spec": {"schedule": "*/5 * * * *"},
+    }
+    outcomes = {
+        it.outcome for it in judged(instance, probe) if it.rule.id == "DFLY-PERF-001" and it.subject.kind == "Dragonfly"
+    }
+    assert outcomes == {Outcome.NOT_EVALUATED if unreadable else Outcome.VIOLATED}
+
+
+@pytest.mark.parametrize(("renamed", "what"), [(True, "spec.serviceSpec.name"), (False, "one of them")])
+def test_what_is_to_be_renamed_where_two_make_one_service(renamed: bool, what: str) -> None:
+    one, other = changed(("metadata", "name"), "first"), changed(("metadata", "name"), "second")
+    (one if renamed else other)["spec"]["serviceSpec"] = {"name": "second" if renamed else "first"}
+    mends = [
+        it.mend for it in judged(one, other) if it.subject.name == "first" and "is made of Dragonfly" in it.message
+    ]
+    assert mends == [f"Give {what} another name."]

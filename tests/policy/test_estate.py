@@ -33,6 +33,15 @@ def notes(estate: Estate) -> str:
     return "\n".join(note.text for note in estate.notes)
 
 
+@pytest.mark.parametrize(("count", "told"), [(1, "p0"), (5, "p4"), (6, "p4, …")])
+def test_policies_that_nobody_here_reads_are_named(count: int, told: str) -> None:
+    api = "crd.projectcalico.org/v1"
+    estate = build([thing("GlobalNetworkPolicy", f"p{number}", {}, api=api) for number in range(count)])
+    [note] = [note.text for note in estate.notes if "admit or deny" in note.text]
+    assert note.endswith(told)
+    assert note.count("GlobalNetworkPolicy") == min(count, 5)
+
+
 def test_the_version_is_the_annotations() -> None:
     text = annotations.operator(namespace="ops", version="1.5.0")
     cache = dragonfly(**{annotations.OPERATOR: text})

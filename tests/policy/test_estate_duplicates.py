@@ -66,6 +66,15 @@ def test_declarations_that_mean_the_same_are_one(second: KubeObject) -> None:
     assert "a.yaml:1: Dragonfly data/cache is declared again at b.yaml:1, the same" in notes(estate)
 
 
+@pytest.mark.parametrize(("member", "same"), [("status", True), ("data", False), ("webhooks", False)])
+def test_the_status_means_nothing_and_all_else_does(member: str, same: bool) -> None:
+    declared = [
+        kube_object({**cache(f"{value}/x.yaml").manifest, member: {"value": value}}, Origin(file=f"{value}/x.yaml"))
+        for value in ("a", "b")
+    ]
+    assert (build(it for it in declared if it is not None).variants == ()) is same
+
+
 def test_a_finding_in_either_is_a_finding() -> None:
     base, overlay = cache("base/x.yaml", pdb={"minAvailable": 3}), cache("prod/x.yaml")
     for declared in ([base, overlay], [overlay, base]):

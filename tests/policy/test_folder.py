@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seawall.policy.estate.building import build
-from seawall.policy.estate.doors import folder
+from seawall.policy.estate.doors import ahead, folder, yaml_loader
 from seawall.policy.estate.doors.folder import read_file, read_folder, read_text
 from seawall.policy.estate.values import WrongTypeError
 from seawall.policy.findings import Outcome
@@ -108,9 +108,42 @@ def test_a_template_is_recognised(tmp_path: Path) -> None:
     assert "helm template" in read_folder(tmp_path).unreadable[0].why
 
 
+def test_a_template_that_happens_to_be_yaml_is_no_object(tmp_path: Path) -> None:
+    """By its name anywhere; in a chart by its place. Alerts and ExternalSecrets have templates of their own."""
+    head = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\n"
+    alert = head + "spec: {s: '{{ $labels.pod }}'}\n"
+    named = BACKUP.replace("name: daily", 'name: "{{ .Release.Name }}-daily"')
+    write(tmp_path, alert_yaml=alert, named_yaml=f"{BACKUP}---\n{named}", values__templates__a_yaml=alert)
+    write(
+        tmp_path, chart__Chart_yaml="name: x\n", chart__templates__deep__a_yaml=alert, chart__templates__b_yaml=BACKUP
+    )
+    reading = read_folder(tmp_path)
+    assert sorted(it.name for it in reading.objects) == ["a", "a", "daily", "daily"]
+    said = [(it.place.removeprefix(f"{tmp_path}/"), it.why) for it in reading.unreadable]
+    why = "a template and no YAML yet: render it first, as with `helm template`"
+    assert said == [("named.yaml:8", why), ("chart/templates/deep/a.yaml", why)]
+
+
 def test_dates_stay_texts_as_in_kubernetes() -> None:
     (thing,) = read_text("{apiVersion: v1, kind: Pod, metadata: {name: 2026-01-01}}", "x").objects
     assert thing.name == "2026-01-01"
+
+
+@pytest.mark.parametrize("written", ["12:30", "1:59:59.5", "!!int 12:30", "-1:30", "!!float '1:30'"])
+def test_numbers_to_the_base_60_stay_texts_as_in_kubernetes(written: str) -> None:
+    text = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec: {{at: {written}, n: 1_000, f: 1.5}}\n"
+    for more in ("", "other: {a: &a {}, b: *a}\n"):  # both ways of making values
+        (thing,) = read_text(text + more, "x").objects
+        assert ":" in (thing.at("spec", "at").text() or "")
+        assert (thing.at("spec", "n").raw, thing.at("spec", "f").raw) == (1000, 1.5)
+
+
+def test_a_document_with_values_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_loader, "MAX_NODES", 30)
+    several = "---\n".join([BACKUP] * 5)
+    reading = read_text(f"{several}---\n{BACKUP}more: [{','.join('abcdefghijklmnopqrstuvw')}]\n", "x.yaml")
+    assert len(reading.objects) == 5, "each document by itself"
+    assert [it.why for it in reading.unreadable] == ["a document with more than 30 values"]
 
 
 def test_a_bomb_and_a_cycle_are_refused() -> None:
@@ -127,6 +160,28 @@ def test_a_bomb_and_a_cycle_in_utf_16_are_refused() -> None:
     for text in (f"l0: &l0 [lol]\n{levels}\n", "a: &a [*a]\n"):
         (problem,) = read_text(text.encode("utf-16"), "x.yaml").unreadable
         assert "aliases" in problem.why
+
+
+@pytest.mark.parametrize("alias", ["", "other: {a: &a {}, b: *a}\n"])
+def test_documents_without_a_line_between_them_are_refused(tmp_path: Path, alias: str) -> None:
+    """The last would hide the others, as in what `cat *.yaml` writes."""
+    write(tmp_path, a_yaml=BACKUP + BACKUP + alias + "---\n" + BACKUP.replace("daily", "other"), b_yaml=BACKUP)
+    reading = read_folder(tmp_path)
+    assert [it.name for it in reading.objects] == ["other", "daily"]
+    assert [it.place.removeprefix(f"{tmp_path}/") for it in reading.unreadable] == ["a.yaml:7"]
+    assert "the key 'apiVersion' is there twice" in reading.unreadable[0].why
+
+
+@pytest.mark.parametrize(("given", "schedule"), [("0 2 * * *", "0 0 3 * * *"), ("daily", "weekly")])
+def test_a_key_that_is_there_twice_is_told_and_the_last_counts(tmp_path: Path, given: str, schedule: str) -> None:
+    """With what may be an alias in the file, and without."""
+    text = BACKUP.replace("0 2 * * *", given) + f"  schedule: {schedule}\n"
+    write(tmp_path, a_yaml=text, b_yaml="# " + "x" * ahead.LEAST_BYTES + "\n")  # parsed ahead where there are two cores
+    for reading in (read_folder(tmp_path), read_text(text, "a.yaml")):
+        assert reading.objects[0].at("spec", "schedule").text() == schedule
+        assert not reading.unreadable
+        assert [it.text for it in reading.notes] == [folder._TWICE]
+        assert reading.notes[0].where.endswith("a.yaml:5")
 
 
 def test_tags_of_other_tools_are_left_out() -> None:

@@ -127,7 +127,7 @@ def test_quantities(value: object, number: str) -> None:
 
 def test_what_is_no_quantity() -> None:
     assert quantity(View(None)) is None
-    for value in ("much", "1 Gi", "2GB", "", "1.5.2", True, ["1Gi"]):
+    for value in ("much", "1 Gi", "2GB", "", "1.5.2", True, ["1Gi"], "-1", -1, "1e999", "9Ei"):
         with pytest.raises(CannotEvaluateError):
             quantity(View(value))
 

@@ -359,10 +359,24 @@ def test_a_line_may_go_on_in_the_next_for_postgres_only() -> None:
     assert [it.index for it in of_pooler(lines).unread] == [0, 1]
 
 
+def test_a_line_may_go_on_within_an_item() -> None:
+    first, second = own(of_server(["host shop \\\nshop all md5\nhost crm crm all \\", "reject"]))
+    assert (first.index, second.index) == (0, 0)
+    assert [first, second] == own(of_server(["host shop shop all md5\nhost crm crm all reject"]))
+
+
 def test_one_item_may_hold_several_lines() -> None:
     lines = ["# nobody else\nhost shop shop all md5\n\nhost crm crm all md5 # the other"]
     assert [line.text.split()[1] for line in own(of_server(lines))] == ["shop", "crm"]
     assert [line.text.split()[1] for line in own(of_pooler(lines))] == ["shop", "crm"]
+
+
+def test_a_line_may_be_long() -> None:
+    names = [f"tenant-{number}" for number in range(100)]
+    text = f"host {','.join(names)} all all md5"
+    for hba in (of_server([text]), of_pooler([text])):
+        assert not hba.unread
+        assert own(hba)[0].text == text
 
 
 def test_openings_tell_the_first_pairs_and_that_there_are_more() -> None:

@@ -115,6 +115,16 @@ def test_a_patch_is_no_object(tmp_path: Path, field: str) -> None:
     assert "what kustomizations change: 1 of those here" in said
 
 
+def test_the_patches_of_flux_are_said(tmp_path: Path) -> None:
+    write(tmp_path, {"apps/cache.yaml": CACHE})
+    flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux}\n"
+    write(tmp_path, {"flux.yaml": f"{flux}spec: {{path: ./apps, targetNamespace: a}}\n"})
+    assert "what kustomizations change" not in notes(tmp_path)
+    patch = "{patch: '[{op: remove, path: /spec/replicas}]', target: {kind: Dragonfly}}"
+    write(tmp_path, {"flux.yaml": f"{flux}spec: {{path: ./apps, targetNamespace: a, patches: [{patch}]}}\n"})
+    assert "what kustomizations change: 1 of those here" in notes(tmp_path)
+
+
 def test_a_file_that_is_commented_out_is_not_applied(tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": kustomization("resources: [a.yaml, ../x]\ncrds: [./c.yaml]\n# - b.yaml")})
     write(tmp_path, {name: CACHE.replace("name: cache", f"name: {name[0]}") for name in ("a.yaml", "b.yaml", "c.yaml")})

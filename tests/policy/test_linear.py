@@ -15,10 +15,13 @@ import pytest
 
 from seawall.bench import tenants
 from seawall.cli.check import judge_source
-from seawall.policy import checking
+from seawall.policy import checking, judging
+from seawall.policy.estate.building import build
+from seawall.policy.estate.doors.folder import read_folder
 from seawall.policy.estate.kinds import POOLER
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Violation
+from seawall.policy.reachability.matrix import policy_sets
 from seawall.policy.report import machine
 from seawall.policy.report.result import Result
 from seawall.policy.rules import load
@@ -102,3 +105,37 @@ def test_a_loop_over_all_objects_for_each_is_noticed(tmp_path: Path, monkeypatch
     planted = replace(one, alone=(), together=(namesakes,))
     monkeypatch.setattr(checking, "load", lambda: (*load(), planted))
     assert [name.rpartition(" ")[2] for name in growing(tmp_path)] == ["namesakes"]
+
+
+LOOKUPS = ("of", "every", "find", "made_of", "operator_of", "pods_of", "pods_in", "selected", "memo")
+
+
+def work(root: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What judging so many tenants asks for: checks of rules, lookups in the estate, steps of reachability."""
+    folder = root / str(number)
+    tenants.write(folder, number)
+    estate = build(read_folder(folder).objects)
+    done: Counter[str] = Counter()
+
+    def counting(what: str, function: Callable[..., object]) -> Callable[..., object]:
+        def counted(*given: object, **named: object) -> object:
+            done[what] += 1
+            return function(*given, **named)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in LOOKUPS:
+            patch.setattr(Estate, name, counting(f"lookups: {name}", getattr(Estate, name)))
+        patch.setattr(judging, "_contained", counting("checks", judging._contained))
+        judging.judge(estate)
+    done["steps"] = sum(policies.reader.steps for policies in estate.memo(policy_sets).values())
+    return done
+
+
+@pytest.mark.parametrize("together", [25, 100], ids=["several clusters", "one cluster"])
+def test_what_judging_asks_for_is_linear(together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenants, "TENANTS_PER_CLUSTER", together)
+    half, whole = work(tmp_path, 50, monkeypatch), work(tmp_path, 100, monkeypatch)
+    assert {"checks", "steps", *(f"lookups: {name}" for name in LOOKUPS)} <= {what for what in half if half[what]}
+    assert [what for what, times in whole.items() if times > 2 * half[what]] == []

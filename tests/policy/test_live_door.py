@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seawall.errors import EnvironmentFailure
+from seawall.policy.estate.building import build
 from seawall.policy.estate.doors import live
 from seawall.policy.estate.kinds import DRAGONFLY, PULUMI, SECRET
 from seawall.policy.estate.values import UNKNOWN
@@ -198,22 +199,46 @@ def test_a_server_that_never_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) ->
         live.read_cluster(Endless({DRAGONFLIES: [dragonfly("cache")]}))
 
 
-@pytest.mark.parametrize("junk", [None, 1, "x", [], {"x": 1}, [None, 1, "x", [], {}]])
-def test_whatever_a_server_says_is_no_exception(junk: Any) -> None:
+@pytest.mark.parametrize("junk", [1, "x", {"x": 1}, [None, 1, "x", [], {}]])
+def test_what_is_no_list_is_not_taken_for_an_empty_one(junk: Any) -> None:
     class Odd(Double):
-        odd = ""
+        def __init__(self, odd: str) -> None:
+            super().__init__({DRAGONFLIES: [dragonfly("cache")]})
+            self.odd = odd
 
         def get(self, path: str, query: Mapping[str, str], accept: str) -> tuple[int, Any]:
             status, page = super().get(path, query, accept)
-            for key in page:
-                if f"{path}.{key}" == self.odd:
-                    page = {**page, key: junk}
-            return status, page
+            return status, {key: junk if f"{path}.{key}" == self.odd else value for key, value in page.items()}
 
-    objects = {DRAGONFLIES: [dragonfly("cache"), junk], SECRETS: [{"metadata": junk}, junk]}
-    for odd in ("/apis.groups", "/api/v1.resources", f"{DRAGONFLIES}.items", f"{DRAGONFLIES}.metadata", ""):
-        Odd.odd = odd
-        live.read_cluster(Odd(objects))
+    with pytest.raises(EnvironmentFailure, match="the answer is no list"):
+        live.read_cluster(Odd("/apis.groups"))
+    for odd in (f"{DRAGONFLIES}.items", "/api/v1.resources"):
+        ((path, why),) = live.read_cluster(Odd(odd)).refused
+        assert odd.startswith(path)
+        assert "the answer is no list" in why
+    assert len(live.read_cluster(Odd(f"{DRAGONFLIES}.metadata")).objects) == 1, "then there is no further page"
+
+
+def test_null_is_an_empty_list() -> None:
+    class Null(Double):
+        def _page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+            return {"items": None}
+
+    seen = live.read_cluster(Null({}))
+    assert (seen.objects, seen.refused) == ([], [])
+
+
+@pytest.mark.parametrize("junk", [None, 1, "x", [], {"x": 1}])
+def test_odd_objects_are_no_exception(junk: Any) -> None:
+    odd = [{"metadata": junk}, {"metadata": {"name": junk}}, {"metadata": {"annotations": junk, "labels": junk}}, {}]
+    assert len(live.read_cluster(Double({SECRETS: odd, DRAGONFLIES: odd})).objects) == 2 * len(odd)
+
+
+def test_policies_in_a_dialect_that_is_not_read_are_said() -> None:
+    api = Double({"/apis/crd.projectcalico.org/v1/globalnetworkpolicys": [{"metadata": {"name": "default-deny"}}]})
+    api.groups = {"crd.projectcalico.org": {"v1": ["GlobalNetworkPolicy"]}}
+    said = [note.text for note in build(live.read_cluster(api).objects).notes]
+    assert any("what these policies admit or deny: GlobalNetworkPolicy" in text for text in said)
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "does not know you"), (403, "does not say what it serves")])

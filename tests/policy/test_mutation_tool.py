@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,13 +11,15 @@ from choosing import Choice, read
 from imports import Imports, modules
 from left_out import LEFT_OUT, Source
 from mutants import pool, sample, shares, variants
-from running import End, Suite, forked, verdicts
+from mutation_page import Run, wrongly_explained
+from running import End, Suite, Verdict, forked, verdicts
 from scope import NOT_OURS, files
-from survivors import FILE, load
+from survivors import FILE, Survivor, load, no_mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
     LEAST = 3
+    MOST = 8
 
 
     def enough(count: int | None) -> bool:
@@ -43,6 +46,7 @@ USER = """
 """
 TESTS = """
     from tiny.code import endless
+    from tiny.code import MOST
     from tiny.user import told
 
 
@@ -54,6 +58,10 @@ TESTS = """
         assert told(1) == "wants 3"
 
 
+    def test_most() -> None:
+        assert MOST == 8
+
+
     def test_ends() -> None:
         assert endless(5) == 0
 """
@@ -62,6 +70,7 @@ ENDS = {
     ("return count > LEAST", "return count <= LEAST"): End.KILLED,
     ("if count is None:", "if not count is None:"): End.KILLED,
     ("LEAST = 3", "LEAST = 4"): End.KILLED,  # seen through a module that imports it
+    ("MOST = 8", "MOST = 9"): End.KILLED,  # by a test that calls nothing
     ("return count > LEAST", "return count >= LEAST"): End.SURVIVED,
     ("return count + 1", "return count - 1"): End.SURVIVED,
     ("count -= 1", "count -= 0"): End.OUT_OF_TIME,
@@ -129,9 +138,12 @@ def test_every_file_that_is_left_out_is_there() -> None:
     [
         ("types", "x: int | None = 1", "core/ReplaceBinaryOperator_BitOr_Add", 7),
         ("arguments of @dataclass", "@dataclass(frozen=True)\nclass A: ...", "core/ReplaceTrueWithFalse", 18),
+        ("arguments of @dataclass", "a = field(repr=True)", "core/ReplaceTrueWithFalse", 15),
+        ("marks of signatures", "def f(a, *, b): ...", "core/ReplaceBinaryOperator_Mul_Div", 9),
         ("caches", "@cache\ndef f(): ...", "core/RemoveDecorator", 0),
         ("joined texts", "x = 'a' + b", "core/ReplaceBinaryOperator_Add_Sub", 8),
         ("identity", "x = a is None", "core/ReplaceComparisonOperator_Is_Eq", 6),
+        ("identity", "x = a != ''", "core/ReplaceComparisonOperator_NotEq_IsNot", 6),
     ],
 )
 def test_a_category_is_what_it_says(category: str, text: str, operator: str, column: int) -> None:
@@ -159,11 +171,37 @@ def test_each_file_has_its_share() -> None:
     assert shares({"a": 2}, 100) == {"a": 2}
 
 
-def test_what_is_explained_is_still_there() -> None:
-    """An explanation of a line that is gone explains nothing: take it out."""
-    for entry in load().values():
-        lines = [line.strip() for line in (ROOT / entry.file).read_text().splitlines()]
-        assert entry.line in lines, entry
+def test_every_explanation_is_of_a_mutant_that_the_source_has() -> None:
+    assert no_mutants(ROOT, load().values()) == [], "take them out of survivors.yaml"
+
+
+def test_an_explanation_of_no_mutant_is_told(root: Path) -> None:
+    (root / "tiny").rename(root / "policy")
+    there = Survivor("policy/code.py", "enough", "return count > LEAST", "Gt_GtE", "return count >= LEAST", "why")
+    [there] = [
+        replace(there, operator=mutant.operator)
+        for place in pool(root, [there.file]).places[there.file]
+        for mutant in variants(place, (root / there.file).read_text(), 1)
+        if mutant.becomes == there.becomes
+    ]
+    wrong = [
+        replace(there, file="policy/gone.py"),
+        replace(there, function="forgotten"),
+        replace(there, line="return count > 3"),
+        replace(there, operator="NumberReplacer"),
+        replace(there, becomes="return count > LEAST"),
+    ]
+    assert no_mutants(root, [there]) == []
+    assert set(no_mutants(root, [there, *wrong])) == set(wrong)
+
+
+def test_an_explanation_of_a_killed_mutant_is_told(root: Path) -> None:
+    found = pool(root, ["tiny/code.py"])
+    killed, lived = sample(root, found, 2, 1)
+    run = Run(1, found, [Verdict(killed, End.KILLED), Verdict(lived, End.SURVIVED)], [], 0)
+    reasons = {it.key: Survivor(*it.key, "no reason") for it in (killed, lived)}
+    assert [it.mutant for it in wrongly_explained(run, reasons)] == [killed]
+    assert not wrongly_explained(run, {lived.key: reasons[lived.key]})
 
 
 @pytest.mark.parametrize("text", ["[{file: a, function: '', line: b, operator: c, becomes: d, reason: ' '}]"])

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from seawall.operators.cnpg import projection as cnpg_projection
+from seawall.policy.estate.aws.cloud import Cloud
 from seawall.policy.estate.aws.identities import Identities
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.installed import of_family
 from seawall.policy.estate.kinds import BUDGET, CLUSTER, DEPLOYMENT, DRAGONFLY, PULUMI, SECRET
 from seawall.policy.estate.model import Estate, KubeObject, Origin
-from seawall.policy.estate.values import UNKNOWN, UnknownValueError
+from seawall.policy.estate.values import UNKNOWN, CannotEvaluateError, UnknownValueError
 from seawall.policy.findings import Finding, Outcome
 from seawall.policy.judging import judge
 from seawall.policy.rules import load
@@ -258,3 +259,43 @@ def test_rights_that_are_not_known_yet_are_waited_for(resource: tuple[str, Manif
 def test_an_arn_that_is_none_is_left_to_the_name(arn: str) -> None:
     [identity] = Identities(cloud(("aws:iam/user:User", {"name": "writer", "arn": arn}))).all()
     assert identity.arn == "arn::iam:::user/writer"
+
+
+def test_an_alias_of_no_text_is_none() -> None:
+    key = ("aws:kms/key:Key", {"keyId": "k", "arn": "arn:aws:kms:eu-central-1:111122223333:key/k"})
+    seen = Cloud(cloud(key, ("aws:kms/alias:Alias", {"name": "alias/x", "targetKeyId": ["k"]})))
+    assert seen.key("alias/x") is None
+    assert seen.key("k") is not None
+
+
+@pytest.mark.parametrize("name", [["cache"], {"a": 1}, None, 3])
+def test_a_volume_with_a_name_that_is_none_hides_nothing(name: object) -> None:
+    open_to_all = thing("Dragonfly", "cache", {"replicas": 1, "additionalVolumes": [{"name": name, "emptyDir": {}}]})
+    assert "violated" in {outcome for outcome, _ in verdicts("DFLY-OPS-001", estate(open_to_all))}
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"kind": "Dragonfly", "name": "cache"}, []),
+        ({"kind": "Dragonfly", "name": "other"}, ["violated"]),
+        ({"kind": UNKNOWN, "name": "other"}, ["violated"]),
+        ({"kind": "Dragonfly", "name": UNKNOWN}, ["not evaluated"]),
+        ({"kind": UNKNOWN, "name": "cache"}, ["not evaluated"]),
+        (UNKNOWN, ["not evaluated"]),
+    ],
+)
+def test_whose_an_object_is_may_not_be_known(reference: object, expected: list[str]) -> None:
+    policy = thing("NetworkPolicy", "cache", {"podSelector": {}}, metadata={"ownerReferences": [reference]})
+    dragonfly = thing("Dragonfly", "cache", {"replicas": 3})
+    assert [outcome for outcome, _ in verdicts("DFLY-SW-005", estate(dragonfly, policy))] == expected
+
+
+def test_who_reads_a_value_need_not_say_whose_it_is() -> None:
+    here = estate(thing("Dragonfly", "cache", {"args": [UNKNOWN, 3], "env": UNKNOWN}))
+    subject = here.of(DRAGONFLY)[0]
+    first, second = subject.at("spec", "args").items()
+    for read in (first.text, second.text, lambda: subject.at("spec", "env", "x"), lambda: subject.at("kind", "x")):
+        with pytest.raises(CannotEvaluateError) as raised:
+            read()
+        assert raised.value.subject is subject

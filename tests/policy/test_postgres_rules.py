@@ -53,6 +53,16 @@ def test_a_line_is_blamed_at_its_place() -> None:
     assert finding.path == ("spec", "postgresql", "pg_hba")
 
 
+def test_of_many_pairs_the_first_are_told_and_the_others_counted() -> None:
+    lines = hba("hostssl all all all md5", "host all all all reject")
+    two = [database("crm"), database("shop")]
+    (finding,) = found("CNPG-SW-002", cluster(postgresql=lines), *two)
+    assert "with TLS: crm into shop, shop into crm" in finding.message
+    assert "in all" not in finding.message
+    (finding,) = found("CNPG-SW-002", cluster(postgresql=lines), *two, database("app"))
+    assert "app into crm, app into shop, crm into app, crm into shop and others, 6 in all" in finding.message
+
+
 def test_a_poolers_line_is_blamed_in_the_pooler() -> None:
     lines = {"poolMode": "session", **hba("host all all all md5")}
     wall = hba("hostssl shop shop all md5", "hostssl crm crm all md5", "host all all all reject")

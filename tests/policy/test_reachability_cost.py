@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 from reach_tenants import shared, tenants
 
-from seawall.policy.estate.model import Estate
+from seawall.operators.annotations import PLATFORM
+from seawall.policy.estate.building import build, kube_object
+from seawall.policy.estate.model import Estate, Origin
 from seawall.policy.judging import judge
 from seawall.policy.reachability.matrix import PROTECTED, matrix, policy_sets
 from seawall.policy.rules import load
@@ -49,3 +51,32 @@ def test_the_cells_of_one_cache_are_as_many_as_those_whom_its_rules_name() -> No
         return len(matrix(cache, estate).rows)
 
     assert cells(30) - cells(20) == 10 * 2, "one row for each client, one column for each port"
+
+
+@pytest.mark.parametrize("cilium", [False, True])
+def test_work_grows_with_the_ranges_of_addresses_that_a_policy_lists(cilium: bool) -> None:
+    """As those of a cloud, of which there are thousands."""
+
+    def listing(count: int) -> Estate:
+        ranges = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(count)]
+        if cilium:
+            rule = {"fromCIDR": ranges}
+            head = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
+            spec = {"endpointSelector": {}, "ingress": [rule]}
+        else:
+            rule = {"from": [{"ipBlock": {"cidr": it}} for it in ranges]}
+            head = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+            spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [rule]}
+        platform = '{"cni": "cilium", "cniVersion": "1.18.0"}' if cilium else "{}"
+        cache = {
+            "apiVersion": "dragonflydb.io/v1alpha1",
+            "kind": "Dragonfly",
+            "metadata": {"name": "cache", "namespace": "a", "annotations": {PLATFORM: platform}},
+            "spec": {"replicas": 2},
+        }
+        manifests = [{**head, "metadata": {"name": "n", "namespace": "a"}, "spec": spec}, cache]
+        return build([thing for it in manifests if (thing := kube_object(it, Origin())) is not None])
+
+    few, many = steps(listing(100), every_cell), steps(listing(400), every_cell)
+    assert few > 100
+    assert many <= few * 4 * 1.2

@@ -13,6 +13,8 @@ from seawall.policy.estate.building import build
 from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.kinds import CLUSTER, DRAGONFLY, POOLER
 from seawall.policy.estate.model import Estate
+from seawall.policy.estate.values import WrongTypeError
+from seawall.policy.reachability import needs
 from seawall.policy.reachability.matrix import Matrix, Row, matrix
 from seawall.policy.reachability.matrix_text import describe, to_data
 from seawall.policy.reachability.parties import Endpoint
@@ -171,6 +173,36 @@ def test_instances_and_poolers_have_a_matrix_each() -> None:
     nobody = estate(DATABASE.partition("---")[0])
     alone = matrix(nobody.of(CLUSTER)[0], nobody)
     assert row(alone, "pods of any other namespace", 5432).expected is None, "nobody declared anything"
+
+
+@pytest.mark.parametrize(
+    ("rule", "unread"),
+    [("{toEntities: [all]}", False), ("{toEntities: 3}", True), ("{toEntities: [all]}, {toEntities: 3}", False)],
+)
+def test_egress_that_cannot_be_read_is_no_pass(rule: str, unread: bool) -> None:
+    policy = f"""
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {{name: egress, namespace: data}}
+spec: {{endpointSelector: {{matchLabels: {{cnpg.io/cluster: pg}}}}, egress: [{rule}]}}
+"""
+    made = estate(DATABASE.partition("---")[0], policy)
+    needed = needs.missing(matrix(made.of(CLUSTER)[0], made), made)
+    if unread:
+        with pytest.raises(WrongTypeError, match="toEntities must be a list"):
+            list(needed)
+    else:
+        assert list(needed) == []
+
+
+def test_one_pod_is_not_called_several() -> None:
+    made = estate(DATABASE.replace("instances: 2", "instances: 1"))
+    assert {"its own pod"} == {it.title for it in matrix(made.of(CLUSTER)[0], made).sources if "own pod" in it.title}
+
+
+def test_declared_clients_stand_in_the_order_of_their_clusters() -> None:
+    clients = [it.title for it in of_cache(CACHE).sources if "declared client" in it.title]
+    assert clients == ["the declared client harbor", "the declared client gitlab"], "this cluster's first"
 
 
 def test_data() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from seawall.policy.estate.doors.folder import read_text
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.findings import Finding, Rule, Violation
 from seawall.policy.judging import judge, judge_alone
-from seawall.policy.secrecy import SHOWN, secret_texts
+from seawall.policy.secrecy import SHOWN, secret_texts, without_secrets
 
 PASSWORD = "hunter2-password"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -119,9 +120,20 @@ def held(**values: str) -> dict[str, Any]:
 
 def test_words_that_everybody_knows_are_not_pointed_at() -> None:
     """To blot out a word of a sentence that everybody knows tells that it is a secret here."""
-    secret_of_a_sample = held(username="clerk", password="password", superuser="postgres", token="swordfish")
+    secret_of_a_sample = held(
+        username="clerk", password="password", superuser="postgres", token="swordfish", mode="verify-full"
+    )
     made = build(read_text(yaml.safe_dump_all([yaml.safe_load(BAD), secret_of_a_sample]), "x").objects)
     assert secret_texts(made.declared) == ()
+
+
+@pytest.mark.parametrize("others", [0, 200])
+@pytest.mark.parametrize("told", ["hunter22", "hunter22 is told", "told is hunter22", "it is hunter22, told"])
+def test_few_secrets_and_many_are_found_wherever_they_stand(told: str, others: int) -> None:
+    [finding, *_] = judge(build(read_text(BAD, "x").objects), [LOUD])
+    secrets = [f"{number:04}-other-secret" for number in range(others)]
+    [blotted] = without_secrets([replace(finding, message=told)], [*secrets, "hunter22"])
+    assert blotted.message == told.replace("hunter22", SHOWN)
 
 
 def test_a_secret_word_is_blotted_out_as_a_word() -> None:

@@ -96,6 +96,19 @@ def test_an_encrypted_value_that_a_rule_needs_is_no_pass() -> None:
     assert {finding.outcome for finding in found} == {Outcome.NOT_EVALUATED}
 
 
+def test_a_value_that_the_cli_has_blotted_out_is_no_value() -> None:
+    """As `pulumi policy analyze --file` does with an encrypted one, a number among them."""
+    rules = [rule for rule in load() if rule.id == "DFLY-OPS-001"]
+    properties = dragonfly(replicas="[secret]")
+    found = judge(
+        engine.estate([engine.resource("kubernetes:dragonflydb.io/v1alpha1:Dragonfly", "urn:x::a", "a", properties)]),
+        rules,
+    )
+    assert {(finding.outcome, "is not known yet" in finding.message) for finding in found} == {
+        (Outcome.NOT_EVALUATED, True)
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -119,9 +132,20 @@ def test_refused(content: bytes, says: str) -> None:
 
 
 def test_odd_entries_are_passed_over() -> None:
-    odd = [{}, {"type": 1, "urn": 2}, {"type": "x", "urn": "y", "outputs": 3}]
+    odd = [{}, {"type": 1, "urn": 2}, {"type": "pulumi:x", "urn": "y", "outputs": 3}]
     state = read_state(exported(*odd, entry(dragonfly())), "x")
     assert only(state).name == "cache"
+
+
+@pytest.mark.parametrize("properties", [{}, None, [], "x", 3])
+def test_an_object_without_properties_is_an_object(properties: object) -> None:
+    """Its type says what it is; nothing in it is what rules want."""
+    held = {**entry(dragonfly()), "outputs": properties, "inputs": {}}
+    estate = engine.estate(read_state(exported(held), "x").resources)
+    assert [thing.group_kind for thing in estate.declared] == [("dragonflydb.io", "Dragonfly")]
+    assert judge(estate)
+    component = {"type": "kubernetes:helm.sh/v3:Release", "urn": "urn:pulumi:a::b::c::d", "outputs": properties}
+    assert engine.estate(read_state(exported(component), "x").resources).declared == ()
 
 
 def test_a_manifest_is_no_state() -> None:

@@ -175,6 +175,29 @@ def test_a_target_that_is_not_known_yet_may_be_what_is_missed() -> None:
     assert {finding.outcome for finding in findings} == {Outcome.DEFERRED}
 
 
+@pytest.mark.parametrize(("name", "outcome"), [("cache-auth", Outcome.NOT_EVALUATED), ("other", Outcome.VIOLATED)])
+def test_what_cannot_be_read_stands_for_the_secret_of_its_name_alone(name: str, outcome: Outcome) -> None:
+    consumer = dragonfly(authentication={"passwordFromSecret": {"name": "cache-auth", "key": "password"}})
+    unreadable = external(name, "password")
+    unreadable["spec"]["data"] = 3
+    estate = objects(consumer, unreadable, external("beside", "password"))
+    assert [it.outcome for it in found("DFLY-OPS-002", estate) if it.subject.kind == "Dragonfly"] == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("maker", "where"),
+    [
+        (manifest("Secret", "role-app", {}, stringData={"username": "app", "password": ""}), "metadata.labels"),
+        (external("role-app", "username", "password"), "spec.target.template.metadata.labels"),
+    ],
+)
+def test_a_label_is_set_where_the_maker_of_a_secret_takes_it_from(maker: dict[str, Any], where: str) -> None:
+    roles = [{"name": "app", "login": True, "passwordSecret": {"name": "role-app"}}]
+    cluster = manifest("Cluster", "pg", {"instances": 1, "managed": {"roles": roles}}, "postgresql.cnpg.io/v1")
+    mends = [it.mend for it in found("CNPG-OPS-003", objects(cluster, maker)) if "without the label" in it.message]
+    assert mends == [f'Set {where}: {{cnpg.io/reload: "true"}}.']
+
+
 def test_no_message_quotes_a_secret() -> None:
     plain = manifest("Secret", "dragonfly", {}, stringData={"password": "hunter2", "a": "b"})
     estate = objects(dragonfly(), plain)
@@ -203,6 +226,9 @@ def test_what_an_external_secret_made_is_no_second_writer() -> None:
     made = manifest("Secret", "cache-auth", {}, data={"password": "eA=="})
     made["metadata"]["ownerReferences"] = [owner]
     assert said("DFLY-OPS-002", objects(CONSUMER, external("cache-auth", "password"), made)) == []
+    del made["metadata"]["ownerReferences"]
+    messages = said("DFLY-OPS-002", objects(CONSUMER, external("cache-auth", "password"), made))
+    assert [it for it in messages if "Secret data/cache-auth writes Secret cache-auth as well" in it]
 
 
 def test_a_secret_belongs_to_the_service_that_uses_it_whatever_its_name() -> None:
@@ -233,50 +259,6 @@ def test_what_cannot_be_said_is_a_note() -> None:
     assert note.text.endswith("data/s2 (Dragonfly data/cache) and 2 more")
     assert list(not_seen(objects(CONSUMER, external("cache-auth", "password")))) == []
     assert list(not_seen(objects(CONSUMER, external("cache-other", "password")))) == [], "that is a finding"
-
-
-# ── monitoring ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-MONITOR_API = "monitoring.coreos.com/v1"
-
-
-def test_a_monitor_that_cannot_be_read_is_neither_a_pass_nor_the_end() -> None:
-    broken = manifest("PodMonitor", "broken", {"selector": {"matchLabels": ["a"]}}, MONITOR_API)
-    findings = found("DFLY-MON-001", objects(dragonfly(), broken))
-    assert {finding.outcome for finding in findings} == {Outcome.NOT_EVALUATED}
-    assert {finding.blamed.title for finding in findings} == {"PodMonitor data/broken"}
-
-
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(?:(?:a|a)*)*b", "[", "a" * 500, ".*.*.*.*.*.*.*.*x"])
-def test_a_hostile_pattern_in_an_alert_is_taken_to_match(pattern: str) -> None:
-    metric = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-    alert = {"alert": "Old", "expr": f'time() - {metric}{{namespace=~"{pattern}"}} > 1'}
-    rule = manifest("PrometheusRule", "alerts", {"groups": [{"name": "a", "rules": [alert]}]}, MONITOR_API)
-    plugin = [{"name": "barman-cloud.cloudnative-pg.io"}]
-    cluster = manifest("Cluster", "a" * 40, {"instances": 1, "plugins": plugin}, "postgresql.cnpg.io/v1")
-    assert said("CNPG-MON-001", objects(cluster, rule)) == []
-
-
-def test_a_cluster_that_cannot_be_read_hides_no_lying_alert_of_another() -> None:
-    alert = {"alert": "Old", "expr": "time() - cnpg_collector_last_available_backup_timestamp > 1"}
-    rule = manifest("PrometheusRule", "alerts", {"groups": [{"name": "a", "rules": [alert]}]}, MONITOR_API)
-    broken = manifest("Cluster", "broken", {"instances": 1, "plugins": ["barman"]}, "postgresql.cnpg.io/v1")
-    plugins = [{"name": "barman-cloud.cloudnative-pg.io"}]
-    cluster = manifest("Cluster", "pg", {"instances": 1, "plugins": plugins}, "postgresql.cnpg.io/v1")
-    assert [it for it in said("CNPG-MON-001", objects(broken, cluster, rule)) if "as for Cluster data/pg" in it]
-
-
-def test_an_alert_file_that_cannot_be_read_hides_no_missing_alert() -> None:
-    rule = manifest("PrometheusRule", "alerts", {"groups": "none"}, MONITOR_API)
-    cluster = manifest(
-        "Cluster",
-        "pg",
-        {"instances": 1, "plugins": [{"name": "barman-cloud.cloudnative-pg.io"}]},
-        "postgresql.cnpg.io/v1",
-    )
-    findings = found("CNPG-MON-001", objects(cluster, rule))
-    assert {finding.outcome for finding in findings} == {Outcome.NOT_EVALUATED}
-    assert {finding.subject.kind for finding in findings} == {"Cluster", "PrometheusRule"}
 
 
 # ── fields ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -167,6 +167,14 @@ def test_a_disk_that_takes_nothing_is_one_sentence(number: int, capsys: pytest.C
     assert said.startswith(f"error: /cache/tools/some cannot be used ({os.strerror(number)}): ")
 
 
+def test_too_little_memory_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        raise MemoryError
+
+    assert failures._code(fill) == 3
+    assert capsys.readouterr().err.startswith("error: there is not enough memory for this: ")
+
+
 def test_an_unexpected_error_without_a_place_for_its_log_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

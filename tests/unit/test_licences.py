@@ -6,6 +6,7 @@ import pytest
 
 from seawall import paths
 from seawall.tools.catalog import MODULES, TOOLS
+from seawall.tools.licences import COPYLEFT
 
 PAGE = (paths.checkout() / "docs/licences.md").read_text()
 LOCKED = re.findall(
@@ -33,9 +34,17 @@ def test_every_go_module_is_listed_in_its_version(module: object) -> None:
     assert f"| {module.module} | {module.version} | {module.licence} |" in PAGE, "run `make licences`"  # type: ignore[attr-defined]
 
 
+def _not_allowed() -> set[str]:
+    heads = {"module", "package", "-"}
+    return {name for name, (_, licence) in ROWS.items() if name not in heads and not ALLOWED.search(licence)}
+
+
 def test_every_licence_allows_this_use() -> None:
-    assert [
-        name
-        for name, (_, licence) in ROWS.items()
-        if name not in {"module", "package", "-"} and not ALLOWED.search(licence)
-    ] == []
+    assert _not_allowed() == set(COPYLEFT)
+
+
+@pytest.mark.parametrize("name", COPYLEFT)
+def test_copyleft_is_for_development_only_and_the_page_says_why(name: str) -> None:
+    assert f"{name}: {COPYLEFT[name]}" in PAGE, "run `make licences`"
+    users = (paths.checkout() / "requirements.txt").read_text()
+    assert not re.search(rf"^{re.escape(name)}==", users, re.M)

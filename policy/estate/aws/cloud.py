@@ -75,7 +75,9 @@ class Bucket:
             return
         for name in inline:
             view = self.thing.at(name)
-            if view.known and view.present:  # unknown: what AWS will choose
+            if not view.known and name in self.thing.origin.awaits:
+                raise _problem(self.thing, name)
+            if view.known and view.present:  # else unknown: what AWS will choose
                 yield from (Said(self.thing, one) for one in _each(view))
 
     @cached_property
@@ -153,8 +155,8 @@ class Key:
         part = self.cloud.key_policy(self)
         holder = self.thing if part is None else part
         view = holder.at("policy")
-        if not view.known and not holder.origin.awaits:  # the default, which AWS will write
-            return None
+        if not view.known and holder is self.thing and "policy" not in holder.origin.awaits:
+            return None  # the default, which AWS will write
         return read(holder, view)
 
     @property
@@ -217,8 +219,8 @@ class Cloud:
     def _name_key(self, alias: KubeObject) -> None:
         targets = [alias.at(name) for name in ("targetKeyId", "targetKeyArn")]
         views = [alias.at(name) for name in ("name", "arn")]
-        names = [view.raw for view in views if view.known and isinstance(view.raw, str)]
-        key = next((self._keys.get(str(view.raw)) for view in targets if view.known and view.raw in self._keys), None)
+        names = [view.raw for view in views if isinstance(view.raw, str)]
+        key = next((self._keys[str(view.raw)] for view in targets if view.known and str(view.raw) in self._keys), None)
         if key is not None:
             for name in names:
                 self._keys.setdefault(name, key)

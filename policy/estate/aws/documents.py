@@ -173,7 +173,7 @@ def read(thing: KubeObject, view: View) -> Document | None:
         inside = view
         if isinstance(view.raw, str):
             try:
-                inside = View(json.loads(view.raw), view.path)
+                inside = View(json.loads(view.raw), view.path, view.thing)
             except (ValueError, RecursionError):
                 raise CannotEvaluateError(f"{'.'.join(view.path)} is not JSON", view.path) from None
         statements = inside.at("Statement")

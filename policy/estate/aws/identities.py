@@ -155,8 +155,7 @@ class Identities:
             self._read(identity, thing, inline.at("policy") if inline.known else inline)
         for managed in _listed(thing, "managedPolicyArns", identity):
             if not managed.known:
-                identity.problems.append(UnknownValueError(managed.path))
-                identity.problems[-1].about(thing)
+                identity.problems.append(_unknown(thing, managed.path))
             elif text := managed.text():
                 self._foreign(identity, text)
 
@@ -176,9 +175,7 @@ class Identities:
             return
         arn = thing.at("policyArn")
         if not arn.known or not isinstance(arn.raw, str):
-            problem = UnknownValueError(arn.path)
-            problem.about(thing)
-            identity.problems.append(problem)
+            identity.problems.append(_unknown(thing, arn.path))
             return
         policy = policies.get(arn.raw) or policies.get(arn.raw.rpartition(":")[2])
         if policy is None:
@@ -187,8 +184,7 @@ class Identities:
             self._read(identity, policy, policy.at("policy"))
 
     def _leave(self, thing: KubeObject, *path: str) -> CannotEvaluateError:
-        problem = UnknownValueError(path)
-        problem.about(thing)
+        problem = _unknown(thing, path)
         self.unplaced.append(problem)
         return problem
 
@@ -232,6 +228,12 @@ class Identities:
                 for name in sorted(buckets):
                     near[name].append(identity)
         return near, everywhere
+
+
+def _unknown(thing: KubeObject, path: tuple[str, ...]) -> UnknownValueError:
+    problem = UnknownValueError(path)
+    problem.about(thing)
+    return problem
 
 
 def _listed(thing: KubeObject, key: str, identity: Identity) -> list[View]:

@@ -314,22 +314,39 @@ def restored_only(thing: KubeObject, estate: Estate) -> bool:
     """Whether an object is an ObjectStore that Clusters are restored from, and that none writes to.
 
     A drill's says so itself: the Cluster that is restored from it is there only while the drill runs.
+    Raises `CannotEvaluateError` when that depends on a Cluster of its namespace that cannot be read.
     """
-    declared = thing.annotation(RESTORES) is not None
-    return (declared or thing in estate.memo(_sources)) and not users_of(thing, estate)
+    if thing.group_kind != OBJECT_STORE:
+        return False
+    sources = estate.memo(_sources)
+    if thing.annotation(RESTORES) is not None or thing in sources.found:
+        return not users_of(thing, estate)
+    problem = sources.unread.get(thing.namespace)
+    if problem is not None and not estate.memo(users).get(thing):
+        raise problem.with_traceback(None)
+    return False
 
 
-def _sources(estate: Estate) -> frozenset[KubeObject]:
+class _Sources:
     """The ObjectStores that Clusters are restored from."""
-    read: set[KubeObject] = set()
-    for cluster in estate.of(CLUSTER):
-        try:
-            source = source_of(cluster, estate)
-        except CannotEvaluateError:
-            continue
-        if source is not None and not source.store.in_tree:
-            read.add(source.store.thing)
-    return frozenset(read)
+
+    def __init__(self, estate: Estate) -> None:
+        self.found: set[KubeObject] = set()
+        self.unread: dict[str, CannotEvaluateError] = {}
+        """Namespace → why nobody can tell what one of its Clusters is restored from."""
+        for cluster in estate.of(CLUSTER):
+            try:
+                with blaming(cluster):
+                    source = source_of(cluster, estate)
+            except CannotEvaluateError as problem:
+                self.unread.setdefault(cluster.namespace, problem)
+                continue
+            if source is not None and not source.store.in_tree:
+                self.found.add(source.store.thing)
+
+
+def _sources(estate: Estate) -> _Sources:
+    return _Sources(estate)
 
 
 def schedules_of(cluster: KubeObject, estate: Estate) -> Iterator[KubeObject]:

@@ -31,6 +31,8 @@ _WRITES = re.compile(
     r"|\bmc\s+(?:-\S+\s+)*(?:cp|mirror|rm|mv)\b|\brclone\s+(?:copy|sync|move)\b|\bput_object\b|\bupload_file"
     r"|\bbarman-cloud-(?:backup|wal-archive)(?![-\w])|\bpg_dump(?:all)?\b"
 )
+_CLIENT = re.compile(r"(?:^|[\s/])(?:aws|mc|rclone|s3cmd)(?=\s|$)")
+"""A client of S3, whatever it is to do."""
 _RESTORES = re.compile(r"\bbarman-cloud-restore\b|\bcnpg-drill\b")
 _DATA = re.compile(
     r"\.(ya?ml|json|toml|ini|conf|cfg|config|properties|env|xml|txt|crt|pem|key|sql)$|^[^.]*$", re.IGNORECASE
@@ -195,7 +197,8 @@ def _purpose(read: "_Read", estate: Estate) -> tuple[Purpose, str] | None:
         return Purpose.VALIDATES, "its reading of the bucket"
     if any(_IMAGE.search(image) for image in read.images):
         return Purpose.VALIDATES, "its image"
-    unknown = read.unread or (read.unread_value if "reads" in commands else None)
+    may_read = "reads" in commands or ("client" in commands and not read.words.isdisjoint(estate.memo(by_bucket)))
+    unknown = read.unread or (read.unread_value if may_read else None)
     if unknown is not None:
         raise unknown.with_traceback(None)
     return None
@@ -204,7 +207,7 @@ def _purpose(read: "_Read", estate: Estate) -> tuple[Purpose, str] | None:
 @lru_cache(maxsize=4096)
 def _commands(text: str) -> frozenset[str]:
     """What a text does, as far as backups are concerned. The same script is read once, in however many ConfigMaps."""
-    patterns = {"restores": _RESTORES, "lists": _LISTS, "reads": _READS, "writes": _WRITES}
+    patterns = {"restores": _RESTORES, "lists": _LISTS, "reads": _READS, "writes": _WRITES, "client": _CLIENT}
     return frozenset(name for name, pattern in patterns.items() if pattern.search(text))
 
 

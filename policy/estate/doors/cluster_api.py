@@ -1,6 +1,7 @@
 """A read-only connection to the API server of one kubeconfig context: GET, and no other verb."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,20 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 from kubernetes import config  # the client that knows every way of signing in: exec plugins, OIDC, certificates
-from kubernetes.client import ApiClient
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
 from seawall.errors import EnvironmentFailure, UserError
 
 TIMEOUT_S = 30
-"""Seconds for one request."""
+"""Seconds in which something of an answer must arrive."""
+LONGEST_S = 300
+"""Seconds in which all of an answer must arrive."""
+MOST_BYTES = 1024**3
+"""Of one answer. A page is 500 objects, and etcd holds none above some 1.5 MiB."""
+_PIECE = 1024 * 1024
+_UNUSABLE = (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError)
+"""What a kubeconfig that is none runs into in the client."""
 
 
 class ClusterApi:
@@ -26,22 +34,27 @@ class ClusterApi:
         file = str(kubeconfig) if kubeconfig is not None else None
         self.context = context
         try:
-            known = [str(entry["name"]) for entry in config.list_kube_config_contexts(file)[0]]
-            if context not in known:
-                there = f"there are: {', '.join(sorted(known))}" if known else "it has none"
-                raise UserError(f"context = '{context}': the kubeconfig has no such context; {there}")
-            self._client: ApiClient = config.new_client_from_config(file, context=context, persist_config=False)
-        except (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError) as problem:
+            settings = Configuration()
+            settings.retries = False  # before the client is made: redirects lead elsewhere, with the user's certificate
+            self._client: ApiClient = config.new_client_from_config(
+                file, context=context, persist_config=False, client_configuration=settings
+            )
+        except _UNUSABLE as problem:
+            known = _contexts(file)
+            if known and context not in known:
+                there = ", ".join(sorted(known))
+                raise UserError(
+                    f"context = '{context}': the kubeconfig has no such context; there are: {there}"
+                ) from None
             raise UserError(
-                f"the kubeconfig {file or '(KUBECONFIG, or the usual one)'} cannot be used "
+                f"the kubeconfig {file or '(KUBECONFIG, or the usual one)'} cannot be used for context '{context}' "
                 f"({type(problem).__name__}): give a readable one with --kubeconfig"
             ) from None
-        self._client.configuration.retries = False
 
     def get(self, path: str, query: Mapping[str, str], accept: str) -> tuple[int, Any]:
         """HTTP status and decoded JSON of a path, None for what is no JSON.
 
-        Raises `EnvironmentFailure` when the API server cannot be reached.
+        Raises `EnvironmentFailure` when the API server cannot be reached, or its answer does not come to an end.
         """
         headers: dict[str, str] = {"Accept": accept}
         parameters: list[tuple[str, str]] = list(query.items())
@@ -50,20 +63,37 @@ class ClusterApi:
         url = f"{self._client.configuration.host.rstrip('/')}{path}{query_text}"
         try:
             response = self._client.call_api("GET", url, header_params=headers, _request_timeout=TIMEOUT_S)
-            content = response.read()
-        except ApiException as refusal:
-            if not refusal.status:
-                raise self._unreachable(refusal) from None
-            return int(refusal.status), None
-        except (urllib3.exceptions.HTTPError, OSError) as problem:
+            content = self._whole(response.response, path)
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:
             raise self._unreachable(problem) from None
         try:
             return int(response.status), json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return int(response.status), None
+
+    def _whole(self, answer: urllib3.BaseHTTPResponse, path: str) -> bytes:
+        content = bytearray()
+        until = time.monotonic() + LONGEST_S
+        while piece := answer.read1(_PIECE, decode_content=True):
+            content += piece
+            if len(content) > MOST_BYTES or time.monotonic() > until:
+                answer.close()
+                raise EnvironmentFailure(
+                    f"GET {path}: the answer of context {self.context} does not come to an end: more than "
+                    f"{MOST_BYTES // 1024**2} MiB, or {LONGEST_S} s"
+                )
+        return bytes(content)
 
     def _unreachable(self, problem: Exception) -> EnvironmentFailure:
         return EnvironmentFailure(
             f"the API server of context {self.context} ({self._client.configuration.host}) does not answer "
             f"({type(problem).__name__}): is the cluster up, and can it be reached from here?"
         )
+
+
+def _contexts(file: str | None) -> list[str]:
+    """The names of a kubeconfig's contexts; none where it names no current one, as the client wants it to."""
+    try:
+        return [str(entry["name"]) for entry in config.list_kube_config_contexts(file)[0]]
+    except _UNUSABLE:
+        return []

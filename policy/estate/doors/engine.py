@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seawall.policy.estate import kinds
 from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.kinds import PULUMI, GroupKind
 from seawall.policy.estate.model import Estate, KubeObject, Note, Origin
@@ -28,6 +29,9 @@ _UNKNOWNS = frozenset(
     }
 )
 """What the engine sends for a value that is not known yet, by the type of the value; the same in every SDK."""
+
+_REDACTED = "[secret]"
+"""What `pulumi policy analyze --file` gives for a secret that it cannot decrypt, whatever its type is."""
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the engine's mark of a secret, no secret itself
@@ -96,7 +100,7 @@ def declared_object(resource: Resource) -> KubeObject | None:
     if not isinstance(manifest.get("kind"), str) or not isinstance(manifest.get("apiVersion"), str):
         api_version, kind = _of_token(resource.type)
         manifest = {**manifest, "apiVersion": api_version, "kind": kind}
-    if "metadata" not in manifest and "spec" not in manifest:
+    if "metadata" not in manifest and "spec" not in manifest and group_kind(resource.type) not in kinds.known():
         return None  # a component or a Helm release
     origin = Origin(urn=resource.urn, awaits=resource.awaits, hidden=resource.hidden)
     return kube_object(manifest, origin, name=resource.name)
@@ -130,7 +134,7 @@ def plain(value: Any, depth: int = 0, hidden: set[str] | None = None) -> Any:
     if depth > MAX_DEPTH:
         return UNKNOWN
     if isinstance(value, str):
-        return UNKNOWN if value in _UNKNOWNS else value
+        return UNKNOWN if value in _UNKNOWNS or value == _REDACTED else value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if value is None or isinstance(value, bool | int):

@@ -11,29 +11,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 
-from seawall.policy.estate import ahead
-from seawall.policy.estate.ahead import Documents
 from seawall.policy.estate.building import kube_object
+from seawall.policy.estate.doors import ahead
+from seawall.policy.estate.doors.ahead import Documents
 from seawall.policy.estate.doors.kustomizations import NAMES, placed
 from seawall.policy.estate.doors.state import is_state
-from seawall.policy.estate.doors.yaml_loader import documents
+from seawall.policy.estate.doors.yaml_loader import MAX_NODES, documents
 from seawall.policy.estate.objects import KubeObject, Note, Origin
 from seawall.policy.estate.values import PLACEHOLDER, UNKNOWN
 
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 32 * 1024 * 1024
 """A larger file is not read. All manifests of a large platform are a few MiB."""
-MAX_NODES = 2_000_000
-"""A document with more values, aliases written out, is taken for an attack and not read."""
 _MAY_BE_AN_OBJECT = re.compile(rb"apiVersion|\0")
 """Text in which a Kubernetes object may be; a text in UTF-16 may hold anything."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 _MAX_LIST_DEPTH = 5
+_MERGE = "tag:yaml.org,2002:merge"
+_TWICE = "a key that is there twice in one mapping: the last counts, as it does for Kubernetes"
+_MOST_TWICE = 20
+"""Notes on one document."""
+_TEMPLATE = "a template and no YAML yet: render it first, as with `helm template`"
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def read_folder(root: Path) -> Reading:
     for path in paths:
         _read_file(path, _shown(path), reading, known.pop(path, None))
     found = placed(reading.objects, reading.kustomizations, _shown(root))
-    reading.objects, reading.notes = found.objects, found.notes
+    reading.objects, reading.notes = found.objects, [*reading.notes, *found.notes]
     reading.not_kubernetes += found.left_out
     return reading
 
@@ -132,7 +136,16 @@ def _read_file(path: Path, name: str, reading: Reading, known: Documents | None 
     except OSError as problem:
         reading.unreadable.append(Unreadable(name, None, problem.strerror or type(problem).__name__))
         return
+    if b"{{" in content and _is_in_chart(path):
+        reading.files += 1
+        reading.unreadable.append(Unreadable(name, None, _TEMPLATE))
+        return
     _read_documents(content, name, reading, known)
+
+
+def _is_in_chart(path: Path) -> bool:
+    """Whether a file is one of a Helm chart's templates."""
+    return any(folder.name == "templates" and (folder.parent / "Chart.yaml").is_file() for folder in path.parents)
 
 
 def _read_documents(content: bytes, name: str, reading: Reading, known: Documents | None = None) -> None:
@@ -153,6 +166,13 @@ def _read_documents(content: bytes, name: str, reading: Reading, known: Document
                 reading.unreadable.append(Unreadable(name, node.start_mark.line + 1, why))
                 return
             value = loader.construct_document(node) if aliases else loader.value(node)
+            if (twice := _repeated(node)) is not None:
+                why = f"the key {twice.value!r:.60} is there twice: is a line --- missing between two documents?"
+                reading.unreadable.append(Unreadable(name, twice.start_mark.line + 1, why))
+                index += 1
+                continue
+            several = _mappings_with_repeated_keys(node) if aliases else iter(loader.repeated)
+            reading.notes += [Note(_TWICE, f"{name}:{it.start_mark.line + 1}") for it in islice(several, _MOST_TWICE)]
             _add(value, node, node.start_mark.line, _Document(name, content, index, rendered), (), reading)
             index += 1
     except yaml.YAMLError as problem:
@@ -167,6 +187,29 @@ def _read_documents(content: bytes, name: str, reading: Reading, known: Document
         reading.unreadable.append(Unreadable(name, None, "nested too deeply"))
     except (ValueError, OverflowError, TypeError) as problem:  # a value that YAML allows and Python cannot hold
         reading.unreadable.append(Unreadable(name, None, f"a value cannot be read ({type(problem).__name__})"))
+
+
+def _repeated(node: yaml.Node) -> yaml.Node | None:
+    """The first key of a mapping that it has had before."""
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+    return None
+
+
+def _mappings_with_repeated_keys(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Each mapping in a document in which a key is there twice; aliases are followed once."""
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        if _repeated(node) is not None:
+            yield node
+        found = [child for child in _children(node) if id(child) not in seen]
+        seen.update(map(id, found))
+        waiting += found
 
 
 def _json(content: bytes) -> Any:
@@ -228,7 +271,9 @@ def _add(
     first = None if line is None else line + 1
     origin = Origin(file=document.file, line=first, locate=_locator(document, inside), awaits=awaits)
     thing = kube_object(value, origin)
-    if thing is None:
+    if thing is not None and "{{" in thing.name + thing.namespace:
+        reading.unreadable.append(Unreadable(document.file, first, _TEMPLATE))
+    elif thing is None:
         reading.not_kubernetes += 1
         if is_state(value):
             reading.states.append(document.file)
@@ -331,5 +376,5 @@ def _syntax(problem: yaml.YAMLError, content: bytes, name: str) -> Unreadable:
     if isinstance(problem, yaml.composer.ComposerError) and line is None:
         return Unreadable(name, None, why)
     if b"{{" in content:
-        why = f"{why} (a template? render it first, as with `helm template`)"
+        why = f"{why} ({_TEMPLATE})"
     return Unreadable(name, line, f"not valid YAML: {why}")

@@ -54,6 +54,9 @@ def placed(things: list[KubeObject], unnamed: Mapping[str, Mapping[str, Any]], r
     for folder in sorted(kustomizations):
         if folder not in tree.reached:
             tree.enter(folder, None)
+    tree.changed |= {
+        thing.title for thing in flux if any(_mapping(thing.manifest.get("spec")).get(it) for it in _CHANGES)
+    }
     for thing in sorted(flux, key=lambda one: _target(one) is None):
         for folder in folders[thing]:
             tree.enter(folder, _target(thing) or tree.namespace_of(thing))

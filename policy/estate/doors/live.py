@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from seawall.errors import EnvironmentFailure
 from seawall.policy.estate import kinds
-from seawall.policy.estate.building import kube_object
+from seawall.policy.estate.building import UNREAD_POLICIES, kube_object
 from seawall.policy.estate.kinds import SECRET, GroupKind
 from seawall.policy.estate.objects import KubeObject, Note, Origin
 from seawall.policy.estate.server_fields import LAST_APPLIED, OWN_FIELDS
@@ -52,9 +52,8 @@ class Seen:
 
 
 def known_kinds() -> tuple[GroupKind, ...]:
-    """The kinds that are listed: all of `kinds`, but no resources of Pulumi."""
-    found = {value for name, value in vars(kinds).items() if name.isupper() and isinstance(value, tuple)}
-    return tuple(sorted(found))
+    """The kinds that are listed: those that rules read, and policies in dialects of which only that they are there."""
+    return tuple(sorted(kinds.known() | UNREAD_POLICIES))
 
 
 def read_cluster(api: Api, *, told: Callable[[str], None] = lambda _: None) -> Seen:
@@ -79,13 +78,16 @@ def _served(api: Api, seen: Seen) -> Iterator[tuple[GroupKind, tuple[str, str]]]
     status, groups = _get(api, "/apis", {}, _JSON, seen)
     if status != 200:
         raise EnvironmentFailure(f"the API server does not say what it serves (GET /apis: {_said(status)})")
+    if not _is_list(groups, "groups"):
+        raise EnvironmentFailure("GET /apis: the answer is no list; is this a Kubernetes API server?")
     for group, served in {"": ["v1"], **dict(_versions(groups))}.items():
         missing = {kind for known, kind in known_kinds() if known == group}
         for version in served:
             base = f"/apis/{group}/{version}" if group else f"/api/{version}"
             status, resources = _get(api, base, {}, _JSON, seen)
-            if status != 200:
-                seen.refused.append((base, f"its kinds are not said: {_said(status)}"))
+            if status != 200 or not _is_list(resources, "resources"):
+                why = _said(status) if status != 200 else "the answer is no list"
+                seen.refused.append((base, f"its kinds are not said: {why}"))
                 continue
             for resource in _mappings(resources, "resources"):
                 name, kind = _text(resource, "name"), _text(resource, "kind")
@@ -121,6 +123,9 @@ def _list(api: Api, kind: GroupKind, api_version: str, path: str, seen: Seen) ->
             continue
         if status != 200:
             _refused(kind, path, status, seen)
+            return
+        if not _is_list(page, "items"):
+            seen.refused.append((path, f"every {kind[1]}: the answer is no list; rules took them for absent"))
             return
         for item in _mappings(page, "items"):
             plain = _plain(item, api_version, kind)
@@ -170,6 +175,12 @@ def _metadata(given: dict[str, Any], *, secret: bool) -> dict[str, Any]:
 def _mappings(holder: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """The mappings in a list under a key; what else is in it is none of ours."""
     return [entry for entry in _list_of(holder, key) if isinstance(entry, Mapping)]
+
+
+def _is_list(holder: Mapping[str, Any], key: str) -> bool:
+    """Whether there is a list of mappings, or null, which is how some servers write an empty one."""
+    found = holder.get(key, "")
+    return found is None or (isinstance(found, list) and all(isinstance(entry, Mapping) for entry in found))
 
 
 def _list_of(holder: Mapping[str, Any], key: str) -> list[Any]:

@@ -80,8 +80,7 @@ def _resources(listed: list[Mapping[str, Any]]) -> Iterator[Resource]:
         if not isinstance(kind, str) or not isinstance(urn, str) or entry.get("delete"):
             continue  # `delete`: the old half of a replacement, about to go
         properties = entry.get("outputs") or entry.get("inputs") or {}
-        if isinstance(properties, Mapping):
-            yield resource(kind, urn, urn.rpartition("::")[2], dict(properties))
+        yield resource(kind, urn, urn.rpartition("::")[2], properties)
 
 
 def _stack(resources: tuple[Resource, ...]) -> str:

@@ -307,7 +307,6 @@ def _bouncer_tokens(text: str) -> list[_Token]:
             place += 1
         else:
             start = place
-            place += 1
             while place < len(text) and text[place] not in ',#"' and not text[place].isspace():
                 place += 1
             tokens.append(_Token(text[start:place]))

@@ -96,7 +96,7 @@ def _number(view: View, default: int) -> int:
         return default
     if usable_number(value):
         return int(value)
-    raise WrongTypeError(view.path, "a whole number in quotes", value)
+    raise view.blamed(WrongTypeError(view.path, "a whole number in quotes", value))
 
 
 def usable_number(value: int | str) -> bool:

@@ -15,7 +15,7 @@ from seawall.policy.estate.kinds import (
 )
 from seawall.policy.estate.model import Estate, KubeObject
 from seawall.policy.estate.secrets.uses import CONSUMERS, Uses
-from seawall.policy.estate.values import CannotEvaluateError, View
+from seawall.policy.estate.values import CannotEvaluateError, UnknownValueError, View
 
 Name = tuple[str, str]
 """Namespace and name of a Secret."""
@@ -75,9 +75,12 @@ class Secrets:
         self.providers: dict[Name, list[Provider]] = defaultdict(list)
         self.by_thing: dict[KubeObject, Provider] = {}
         self.wanted_by: dict[KubeObject, Uses] = {}
-        self.unreadable: dict[str, CannotEvaluateError] = {}
-        """By namespace: why one of its objects that become Secrets cannot be read."""
-        self.anywhere = frozenset(_anywhere(estate))
+        self._unreadable: dict[tuple[str, str | None], CannotEvaluateError] = {}
+        """Namespace and name of a Secret (None: any) → why what becomes it, or may, cannot be read."""
+        self._anywhere: set[str] = set()
+        self._anywhere_unread: UnknownValueError | None = None
+        for thing in (*estate.of(CLUSTER_EXTERNAL_SECRET), *estate.of(KUSTOMIZATION)):
+            self._provide_anywhere(thing)
         self._declared: dict[str, list[Provider]] = defaultdict(list)
         for kind in (*_READERS, *_ELSEWHERE, *_SEVERAL):
             for thing in estate.of(kind):
@@ -95,6 +98,21 @@ class Secrets:
         """The declared providers of a namespace: what somebody cared to write down there."""
         return self._declared.get(namespace, [])
 
+    def readable(self, namespace: str, name: str) -> None:
+        """Raises `CannotEvaluateError` when an object cannot be read that becomes this Secret, or may."""
+        for key in ((namespace, name), (namespace, None)):
+            if key in self._unreadable:
+                raise self._unreadable[key].with_traceback(None)
+
+    def anywhere(self, name: str) -> bool:
+        """Whether a Secret of this name is made in namespaces which nothing here says.
+
+        Raises `UnknownValueError` when that cannot be told yet.
+        """
+        if name not in self._anywhere and self._anywhere_unread is not None:
+            raise self._anywhere_unread.with_traceback(None)
+        return name in self._anywhere
+
     def _provide(self, thing: KubeObject) -> None:
         try:
             if thing.unknown is not None:
@@ -106,20 +124,34 @@ class Secrets:
                     self._declared[provider.namespace].append(provider)
         except CannotEvaluateError as problem:
             problem.about(thing)
-            self.unreadable.setdefault(thing.namespace, problem)
+            self._unreadable.setdefault((thing.namespace, _named(thing)), problem)
 
-
-def _anywhere(estate: Estate) -> Iterator[str]:
-    """Names of the Secrets that are made in namespaces which nothing here says."""
-    for thing in (*estate.of(CLUSTER_EXTERNAL_SECRET), *estate.of(KUSTOMIZATION)):
+    def _provide_anywhere(self, thing: KubeObject) -> None:
         try:
             if thing.group_kind == KUSTOMIZATION:
-                yield from (entry.at("name").text() or "" for entry in thing.at("secretGenerator").items())
-                continue
+                self._anywhere.update(entry.at("name").text() or "" for entry in thing.at("secretGenerator").items())
+                return
             target = thing.at("spec", "externalSecretSpec", "target", "name").text()
-            yield target or thing.at("spec", "externalSecretName").text() or thing.name
+            named = target or thing.at("spec", "externalSecretName").text()
+            if not named and thing.unknown is not None:
+                raise thing.unknown.with_traceback(None)
+            self._anywhere.add(named or thing.name)
+        except UnknownValueError as problem:
+            problem.about(thing)
+            self._anywhere_unread = self._anywhere_unread or problem
         except CannotEvaluateError:
-            continue  # a tool's own object, about which no rule says anything
+            return  # a tool's own object, which is refused as it is
+
+
+def _named(thing: KubeObject) -> str | None:
+    """The name of the Secret that an object becomes which cannot be read as a whole; None when that is not known."""
+    path = {EXTERNAL_SECRET: ("spec", "target", "name"), CERTIFICATE: ("spec", "secretName")}.get(thing.group_kind, ())
+    try:
+        named = thing.at(*path).text() if path else None
+    except CannotEvaluateError:
+        return None
+    own_name = thing.group_kind in (SECRET, SEALED_SECRET, EXTERNAL_SECRET) and thing.unknown is None
+    return named or (thing.name if own_name else None)
 
 
 def secrets(estate: Estate) -> Secrets:

@@ -62,7 +62,11 @@ def _plain(path: Path) -> Documents | None:
         content = with_defaults(path.read_bytes())
         if may_have_aliases(content):
             return None
-        found = [(loader.value(node), node.start_mark.line) for loader, node in documents(content)]
+        found = []
+        for loader, node in documents(content):
+            found.append((loader.value(node), node.start_mark.line))
+            if loader.repeated:
+                return None
     except Exception:  # whatever it is, the patient reading runs into it again and says so
         return None
     return None if any(isinstance(value, dict) and "items" in value for value, _ in found) else found
