@@ -134,7 +134,7 @@ class Category:
 LEFT_OUT = (
     Category(
         "types",
-        "Annotations and names for types: mypy reads them. A sum in place of `|` fails at import, killed for nothing.",
+        "Annotations and names for types: mypy reads them; a sum in place of a union fails at import.",
         lambda source, operator, number, column: _inside(source.annotations, number, column),
     ),
     Category(

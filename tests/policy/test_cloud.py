@@ -116,7 +116,8 @@ def test_a_policy_of_the_key_apart_from_it() -> None:
     parts.append(of("aws:kms/keyPolicy:KeyPolicy", "apart", keyId="0f0f", policy=key.pop("policy")))
     assert found(parts) == []
     part(parts, "apart")["properties"]["policy"] = json.dumps({"Statement": []})
-    assert [rule for rule, outcome, _ in found(parts) if outcome is Outcome.VIOLATED] == ["CNPG-DATA-002"] * 2
+    findings = [it for it in judge(estate(parts), RULES) if it.outcome is Outcome.VIOLATED]
+    assert [(it.rule.id, it.about.name if it.about else "") for it in findings] == [("CNPG-DATA-002", "apart")] * 2
 
 
 @pytest.mark.parametrize("policy", [None, UNKNOWN_TEXT])
@@ -124,7 +125,11 @@ def test_a_key_without_a_policy_leaves_it_to_the_account(policy: str | None) -> 
     """Whether none is given, or it is for AWS to choose."""
     parts = right()
     part(parts, "backups-key")["properties"]["policy"] = policy
-    assert {rule for rule, _, _ in found(parts)} == {"CNPG-DATA-002"}, "and the account's policies say nothing of it"
+    findings = judge(estate(parts), RULES)
+    assert {(it.rule.id, it.outcome) for it in findings} == {("CNPG-DATA-002", Outcome.VIOLATED)}, (
+        "nor do the account's"
+    )
+    assert {it.about.name for it in findings if it.about is not None} == {"backups-key"}
     uses = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
     for name, user in (("writer-key", "pg-writer"),):
         parts.append(of("aws:iam/userPolicy:UserPolicy", name, user=user, policy=json.dumps({"Statement": [uses]})))

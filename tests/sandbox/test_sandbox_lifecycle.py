@@ -176,10 +176,11 @@ def test_processes_are_found_when_the_state_folder_was_removed_by_hand(spare: Sa
     spare.start(console)
     until(lambda: _removed(spare.state), "the removal of the folder")
     (spare.state / "home" / "flex").mkdir(parents=True, exist_ok=True)  # as the controller manager does sooner or later
+    left = len(processes(spare))  # a part may end by itself when its files go
 
     stopped = spare.stop()
 
-    assert stopped.ended == len(ALL)
+    assert 0 < stopped.ended <= left <= len(ALL)
     assert not spare.state.exists()
     assert processes(spare) == {}
 
