@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status test lint types bench-start bench-policy docs kill-matrix fidelity test-oracles test-junk test-mutation test-data licences lock
+.PHONY: help venv up preview render check down status verify gate report test lint types bench-start bench-policy bench-report docs kill-matrix fidelity test-oracles test-junk test-mutation test-data licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,15 @@ down: venv ## destroy what was deployed, stop every process, remove the sandbox
 status: venv ## what runs, where, and which stacks are deployed
 	@$(seawall) status $(ARGS)
 
+verify: venv ## run the register's tests against real clusters: ARGS="--context infra --peer apps --probe"
+	@$(seawall) verify $(ARGS)
+
+gate: venv ## start the sandbox, run every test that it can honestly run, say whether the stories pass
+	@$(seawall) gate --up $(ARGS)
+
+report: venv ## write everything that is known of a stack and its gates on one page, seawall-report.html
+	@$(seawall) report $(if $(STACK),--stack $(STACK)) $(ARGS)
+
 test: venv ## every test; ends with what was skipped and why
 	@$(py) -m pytest -o cache_dir=$(SEAWALL_CACHE)/pytest $(ARGS)
 
@@ -66,6 +75,9 @@ bench-start: venv ## measure what a newcomer waits for, into docs/bench-start.md
 
 bench-policy: venv ## measure what the policy pack costs, into docs/bench-policy.md
 	@$(seawall) bench-policy $(ARGS)
+
+bench-report: venv ## measure the report at 1,000 tenants in a real browser, into docs/report.md
+	@PYTHONPATH=.:tests/shared:tests/browser $(py) tests/browser/report_page.py
 
 docs: venv ## write the generated pages of docs/; ARGS=--check lists those that are out of date
 	@$(seawall) docs $(ARGS)

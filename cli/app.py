@@ -107,15 +107,55 @@ def down(
     teardown.down(wait=not no_wait, keep_cache=keep_cache)
 
 
-@app.command(epilog=EXIT_CODES)
-def status() -> None:
-    """Show the sandbox's processes, where they listen, and which stacks are deployed.
+@app.command(
+    epilog=(
+        "Exit codes: 0 all is fine, 1 something needs a person or cannot be seen, 2 a mistake in the arguments, "
+        "3 a part of the sandbox does not run or the cluster does not answer, 130 interrupted."
+    )
+)
+def status(
+    context: Annotated[
+        str | None, typer.Option("--context", metavar="NAME", help="Ask this cluster, which is only read.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Where the context is, if not in the usual file."),
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", "-s", metavar="NAME", help="The cluster of this stack, held against what it says."),
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the sandbox's own API server.")] = False,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NODE", help="Of the nodes only this: is it safe to drain?")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="URL", help="A Prometheus, for live numbers.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="terminal|json", help="For a person, or for a machine.")
+    ] = "terminal",
+    pager: Annotated[
+        bool, typer.Option("--pager/--no-pager", help="At a terminal, let a pager hold the first screen.")
+    ] = True,
+) -> None:
+    """The page for the person on call: is a node safe to drain, when was the last backup and the last good restore, are
+    connections left, are secrets synced, who can reach the cache. Each with its command and its runbook.
 
-    Exit code 3 when a part that should run does not. Example: [bold]seawall status[/]
+    Without a cluster: the sandbox's processes, where they listen, and which stacks are deployed.
+
+    Example: [bold]seawall status --context infra --node worker-3[/]
     """
     from seawall.cli import status as parts
 
-    parts.status()
+    if not any((context, kubeconfig, stack, sandbox, node, metrics, form != "terminal")):
+        parts.status()
+        return
+    code = parts.on_call(
+        context, kubeconfig, sandbox=sandbox, stack=stack, node=node, metrics=metrics, form=form, pager=pager
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -218,6 +258,41 @@ def explain(
     from seawall.cli import rules as known
 
     known.explain(rule, Console(highlight=False))
+
+
+@app.command(context_settings=_ELSEWHERE)
+def verify(context: typer.Context) -> None:
+    """Run the register's tests against real clusters, and keep the evidence.
+
+    Example: [bold]seawall verify --context infra --peer apps --probe[/]
+    """
+    from seawall.cli.verify import app as found
+
+    found(args=context.args, prog_name="seawall verify")
+
+
+@app.command(context_settings=_ELSEWHERE)
+def gate(context: typer.Context) -> None:
+    """Run what can honestly run, keep the evidence, say whether the stories pass. Example: [bold]seawall gate[/]"""
+    from seawall.cli.gate import app as found
+
+    found(args=context.args, prog_name="seawall gate")
+
+
+@app.command(context_settings=_ELSEWHERE)
+def evidence(context: typer.Context) -> None:
+    """The evidence of the tests: list, verify, sign. Example: [bold]seawall evidence list[/]"""
+    from seawall.cli.evidence import app as found
+
+    found(args=context.args, prog_name="seawall evidence")
+
+
+@app.command(context_settings=_ELSEWHERE)
+def report(context: typer.Context) -> None:
+    """Write one page: why the gates are not green, who can reach what, and all else. Example: [bold]seawall report[/]"""
+    from seawall.cli.report import app as found
+
+    found(args=context.args, prog_name="seawall report")
 
 
 @app.command(context_settings=_ELSEWHERE)

@@ -22,6 +22,7 @@ from seawall.pages import (
 from seawall.pages.markdown import MADE
 from seawall.policy.rules import load
 from seawall.qa import register
+from seawall.qa.checks import all_checks
 
 _LONGEST_DIFF = 20
 """Lines of difference that are shown of a page."""
@@ -49,7 +50,7 @@ def _pages(checkout: Path) -> Iterator[tuple[str, str]]:
         yield f"docs/components/{kind}.md", components.page(kind, rendered)
     yield example.PATH, example.render_example()
     yield "docs/contracts.md", contracts.page(rendered)
-    yield "docs/traceability.md", traceability.page(known, load())
+    yield "docs/traceability.md", traceability.page(known, load(), all_checks())
     yield "docs/rules/README.md", rules.page(load())
     yield "docs/versions.md", versions.page()
     yield "docs/validator.md", validator.page()

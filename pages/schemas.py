@@ -1,4 +1,4 @@
-"""The published JSON schemas: of what the pack reads, of what a check writes, and of what the validator prints."""
+"""The published JSON schemas: of what the pack reads, of what checks and the gate write, of what the validator prints."""
 
 import json
 from typing import Any
@@ -6,9 +6,13 @@ from typing import Any
 from seawall.components.cnpg import validation_report
 from seawall.policy.acceptance import waiver_file
 from seawall.policy.report import form
+from seawall.qa.evidence.document import schema as evidence
+from seawall.qa.gate.form import schema as gate
 
 _MADE = {
     "docs/schemas/check.schema.json": (form.schema, "What `seawall check --format json` writes"),
+    "docs/schemas/evidence-v1.schema.json": (evidence, "The front matter of a file of evidence"),
+    "docs/schemas/gate-v1.schema.json": (gate, "A gate file, docs/qa/gates/<STORY-ID>.yml"),
     "docs/schemas/validation-report-v1.schema.json": (validation_report.schema, "What a validation of backups prints"),
     "docs/schemas/waivers.schema.json": (waiver_file.schema, "A file of waivers for `seawall check --waivers`"),
 }

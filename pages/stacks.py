@@ -36,10 +36,11 @@ def read(checkout: Path) -> Stacks:
 
     Raises `UserError` when the settings of a stack are wrong.
     """
-    return {name: _read(checkout, name) for name in names(checkout)}
+    return {name: read_one(checkout, name) for name in names(checkout)}
 
 
-def _read(checkout: Path, name: str) -> Stack:
+def read_one(checkout: Path, name: str) -> Stack:
+    """One stack. Raises `UserError` when there is none of that name, or its settings are wrong."""
     config = read_stack_file(checkout, name)
     # As the engine hands it to a program: text, and JSON for everything that is not.
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}

@@ -9,9 +9,10 @@ from seawall.operators.cnpg.schedule import decode
 from seawall.pages import commands, markdown, stories
 from seawall.pages.stacks import Stack, Stacks
 from seawall.pages.traceability import link
+from seawall.qa.gate.stories import STORIES
 from seawall.qa.register import Register
 
-TITLE = "STORY-DB-CNPG-SHARED-CLUSTER"
+TITLE = STORIES["cnpg"].id
 
 
 def page(stacks: Stacks, stack: Stack, register: Register) -> str:

@@ -8,9 +8,10 @@ from seawall.operators.dragonfly import ADMIN_PORT, CLIENT_PORT, pod_labels
 from seawall.pages import commands, markdown, stories
 from seawall.pages.stacks import Stack, Stacks
 from seawall.pages.traceability import link
+from seawall.qa.gate.stories import STORIES
 from seawall.qa.register import Register
 
-TITLE = "STORY-DB-DRAGONFLY-OPERATOR-CLUSTER"
+TITLE = STORIES["dragonfly"].id
 NAMESPACES = "dragonfly-allowed-namespaces"
 """The decision about who may connect."""
 

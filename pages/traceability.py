@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from seawall.pages import markdown
 from seawall.policy.findings import Rule
+from seawall.qa.checks import Check, Creates
+from seawall.qa.evidence.files import FOLDER
 from seawall.qa.register import Decision, Register, Trace
 
 SOURCE = "qa/register.yaml"
 _WHERE = ("id", "setting", "object", "field", "what stands there", "note")
 
 
-def page(register: Register, rules: Sequence[Rule]) -> str:
-    """The page; `rules` are those of the policy pack."""
+def page(register: Register, rules: Sequence[Rule], checks: Mapping[str, Check]) -> str:
+    """The page; `rules` are those of the policy pack, `checks` how each test is run."""
     return markdown.page(
         SOURCE,
         "Traceability",
@@ -29,7 +31,10 @@ def page(register: Register, rules: Sequence[Rule]) -> str:
         "### Where the decisions show",
         _traces({name: decision.trace for name, decision in register.decisions.items()}),
         "## Tests",
-        _tests(register),
+        "How each is run is the same in the sandbox and on a real cluster. A run leaves a file "
+        f"`{FOLDER}/<TEST-ID>-<end of the run>-<cluster>.md`, so that `{FOLDER}/<TEST-ID>-*.md` are all of a test's; "
+        "[the gate](gate.md) tells which of them count.",
+        _tests(register, checks),
         "### Where the tests look",
         _traces({name: test.trace for name, test in register.tests.items()}),
         "## Gate",
@@ -98,18 +103,25 @@ def _risks(register: Register, rules: Sequence[Rule]) -> str:
     return markdown.table(head, rows)
 
 
-def _tests(register: Register) -> str:
+def _tests(register: Register, checks: Mapping[str, Check]) -> str:
     rows = [
         (
             markdown.anchored(name),
             test.priority,
             ", ".join(test.needs),
             test.expect,
+            _run(checks[name]),
             ", ".join(link(risk) for risk in register.risks_of(name)) or f"none: {test.without_risk}",
         )
         for name, test in register.tests.items()
     ]
-    return markdown.table(("test", "priority", "needs", "what must be seen", "risks"), rows)
+    return markdown.table(("test", "priority", "needs", "what must be seen", "how it is run", "risks"), rows)
+
+
+def _run(check: Check) -> str:
+    """What a check does, and what it takes to be allowed to."""
+    asked = {Creates.NOTHING: "", Creates.PROBES: "`--probe`", Creates.DISRUPTIVE: "`--disruptive`"}[check.creates]
+    return f"{check.plan} ({asked})" if asked else check.plan
 
 
 def _traces(groups: Mapping[str, Sequence[Trace]]) -> str:

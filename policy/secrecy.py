@@ -6,7 +6,7 @@ Rules quote no fields that are meant for secrets. This catches a secret in any o
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,11 @@ def without_secrets(findings: Iterable[Finding], secrets: Sequence[str]) -> list
         )
         for finding in findings
     ]
+
+
+def blotting(secrets: Sequence[str]) -> Callable[[str], str]:
+    """What blots these secrets out of any text."""
+    return _Wall(secrets).blotted
 
 
 class _Wall:

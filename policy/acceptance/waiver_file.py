@@ -102,7 +102,7 @@ def read(path: Path) -> Waivers:
     except UnicodeDecodeError:
         return _refused("the file is not UTF-8 text", str(path))
     try:
-        loader = _Loader(text)
+        loader = StrictLoader(text)
         try:
             node = loader.get_single_node()
             value = loader.construct_document(node) if node is not None else None
@@ -198,7 +198,7 @@ _SENTENCES: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """Refuses what would let two readers see two things: keys given twice, aliases, other tools' tags.
 
     Days stay texts.
@@ -223,7 +223,7 @@ class _Loader(yaml.SafeLoader):
         return made
 
 
-_Loader.yaml_implicit_resolvers = {
+StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

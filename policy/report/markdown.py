@@ -20,23 +20,23 @@ _MARKS = {
 def to_markdown(result: Result) -> str:
     """The result as Markdown text."""
     lines = [f"## seawall check: {_headline(result)}", ""]
-    lines += [f"- ❌ {_code(problem.place)} cannot be read: {_text(problem.why)}" for problem in result.unreadable]
+    lines += [f"- ❌ {coded(problem.place)} cannot be read: {escaped(problem.why)}" for problem in result.unreadable]
     if result.findings:
         lines += ["", "| | resource | finding | where |", "|---|---|---|---|"]
     for rule, group in groupby(result.findings, key=lambda finding: finding.rule):
-        lines.append(f"| | **{rule.id}** {rule.severity.value} | **{_text(rule.title)}** | {_code(rule.page)} |")
+        lines.append(f"| | **{rule.id}** {rule.severity.value} | **{escaped(rule.title)}** | {coded(rule.page)} |")
         lines += [_row(finding, result) for finding in group]
     lines += ["", "<details><summary>Risks</summary>", "", "| risk | severity | about | verdict |", "|---|---|---|---|"]
-    lines += [f"| {row.risk} | {row.severity.value} | {_text(row.title)} | {row.verdict} |" for row in risks(result)]
-    lines += [f"| {rule.id} | {rule.severity.value} | {_text(rule.title)} | disabled |" for rule in result.off]
+    lines += [f"| {row.risk} | {row.severity.value} | {escaped(row.title)} | {row.verdict} |" for row in risks(result)]
+    lines += [f"| {rule.id} | {rule.severity.value} | {escaped(rule.title)} | disabled |" for rule in result.off]
     lines += ["", "</details>", ""]
     if result.fixed:
         lines += ["In the baseline, and there no more:", ""]
-        lines += [f"- {entry.rule} {_code(entry.resource)}" for entry in result.fixed]
+        lines += [f"- {entry.rule} {coded(entry.resource)}" for entry in result.fixed]
         lines.append("")
     if result.notes:
         lines += ["<details><summary>Not seen, or assumed</summary>", ""]
-        lines += [f"- {_text(note.text)}{f' ({_code(note.where)})' if note.where else ''}" for note in result.notes]
+        lines += [f"- {escaped(note.text)}{f' ({coded(note.where)})' if note.where else ''}" for note in result.notes]
         lines += ["", "</details>", ""]
     return "\n".join(lines)
 
@@ -54,22 +54,23 @@ def _headline(result: Result) -> str:
         )
         if number
     ]
-    where = count(result.files, "file") if result.files else _text(result.source)
+    where = count(result.files, "file") if result.files else escaped(result.source)
     looked = f"{count(result.objects, 'object')} in {where}, {len(result.judged)} rules"
     return f"{'failed' if result.exit_code else 'passed'}, {', '.join(parts)} ({looked})"
 
 
 def _row(finding: Finding, result: Result) -> str:
-    said = _text(labelled(finding))
+    said = escaped(labelled(finding))
     after = marked(finding) or f"Mend: {plain(finding.mend)}"
     mark = _MARKS[result.standing(finding)]
-    return f"| {mark} | {_code(finding.subject.title)} | {said}<br>{_text(after)} | {_code(finding.place)} |"
+    return f"| {mark} | {coded(finding.subject.title)} | {said}<br>{escaped(after)} | {coded(finding.place)} |"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that stays text: nothing of anybody's files becomes markup, a link or a mention."""
     return _SIGNIFICANT.sub(lambda found: f"&#{ord(found[1])};", plain(text))
 
 
-def _code(text: str) -> str:
-    return f"<code>{_text(text)}</code>"
+def coded(text: str) -> str:
+    """The same, as code."""
+    return f"<code>{escaped(text)}</code>"

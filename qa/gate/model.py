@@ -142,3 +142,7 @@ class Outcome:
     issues: tuple[Issue, ...]
     qualities: tuple[Quality, ...]
     open_decisions: dict[str, Decision] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    """Those that are in force for this story, whether anything needs them or not."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Files that are no test's evidence; what does not count for a test is in its standing."""

@@ -1,6 +1,7 @@
 """A read-only connection to the API server of one kubeconfig context: GET, and no other verb."""
 
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,8 @@ class ClusterApi:
         """`kubeconfig`: the file, else what `KUBECONFIG` names, else the usual one of the home folder."""
         file = str(kubeconfig) if kubeconfig is not None else None
         self.context = context
+        self.date: str | None = None
+        """The `Date` of the newest answer: the API server's clock."""
         try:
             settings = Configuration()
             settings.retries = False  # before the client is made: redirects lead elsewhere, with the user's certificate
@@ -63,6 +66,7 @@ class ClusterApi:
         url = f"{self._client.configuration.host.rstrip('/')}{path}{query_text}"
         try:
             response = self._client.call_api("GET", url, header_params=headers, _request_timeout=TIMEOUT_S)
+            self.date = response.response.headers.get("Date")
             content = self._whole(response.response, path)
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:
             raise self._unreachable(problem) from None
@@ -84,11 +88,35 @@ class ClusterApi:
                 )
         return bytes(content)
 
+    @property
+    def server(self) -> str:
+        """Address of the API server."""
+        return str(self._client.configuration.host)
+
     def _unreachable(self, problem: Exception) -> EnvironmentFailure:
+        refused = _certificate_error(problem)
+        if refused is not None:
+            return EnvironmentFailure(
+                f"the API server of context {self.context} ({self.server}) is not trusted: {refused}; is this the "
+                "right kubeconfig, has the server's certificate ended, is your clock right?"
+            )
         return EnvironmentFailure(
-            f"the API server of context {self.context} ({self._client.configuration.host}) does not answer "
+            f"the API server of context {self.context} ({self.server}) does not answer "
             f"({type(problem).__name__}): is the cluster up, and can it be reached from here?"
         )
+
+
+def _certificate_error(problem: BaseException) -> str | None:
+    """What is wrong with the server's certificate, when that is what ended the connection."""
+    waiting, met = [problem], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return found.verify_message.rstrip(".")
+        met.add(id(found))
+        near = (getattr(found, "reason", None), found.__context__, *found.args)  # the client wraps it several times
+        waiting += [it for it in near if isinstance(it, BaseException) and id(it) not in met]
+    return None
 
 
 def _contexts(file: str | None) -> list[str]:

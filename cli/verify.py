@@ -1,0 +1,211 @@
+"""`seawall verify`: the register's tests against real clusters. The plan first; then evidence for each test."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.errors import EnvironmentFailure, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from seawall.qa.evidence.model import Evidence
+    from seawall.qa.verify.verification import Verification
+
+EXIT_CODES = (
+    "Exit codes: 0 no test failed (those that were not run are listed), 1 a test failed, 2 a mistake in the arguments, "
+    "3 the cluster does not answer or something could not be removed, 130 interrupted."
+)
+MOST_JOBS = 16
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command(epilog=EXIT_CODES)
+def verify(
+    context: Annotated[str, typer.Option("--context", metavar="NAME", help="The cluster of the services.")],
+    peer: Annotated[
+        str | None, typer.Option("--peer", metavar="NAME", help="The other cluster of the mesh, where clients are.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Where both contexts are, if not in the usual file."),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="URL", help="A Prometheus or VictoriaMetrics that scrapes them.")
+    ] = None,
+    metrics_token: Annotated[
+        Path | None, typer.Option("--metrics-token", metavar="FILE", help="A file with a bearer token for it.")
+    ] = None,
+    s3_endpoint: Annotated[
+        str | None,
+        typer.Option("--s3-endpoint", metavar="URL", help="Where the buckets are, if not where the stack says."),
+    ] = None,
+    stack: Annotated[str, typer.Option("--stack", "-s", metavar="NAME", help="The stack of --context.")] = "infra",
+    peer_stack: Annotated[str, typer.Option("--peer-stack", metavar="NAME", help="The stack of --peer.")] = "apps",
+    test: Annotated[
+        list[str] | None, typer.Option("--test", metavar="ID", help="Only this test; may be given several times.")
+    ] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Also tests that make short-lived probe pods.")] = False,
+    disruptive: Annotated[
+        bool,
+        typer.Option("--disruptive", help="Also tests that change what runs, on a cluster labelled as no production."),
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and stop.")] = False,
+    cleanup: Annotated[
+        bool, typer.Option("--cleanup", help="Instead: list what runs have left, put it back and remove it.")
+    ] = False,
+    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="With --cleanup: of this run alone.")] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option("--evidence", metavar="DIR", help="Where evidence is kept; docs/qa/evidence if not said."),
+    ] = None,
+    sign_with: Annotated[
+        Path | None, typer.Option("--sign-with", metavar="KEY", help="An Ed25519 key in OpenSSH's form, not encrypted.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="How many tests at once.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it begins.")] = False,
+) -> None:
+    """Run the register's tests against real clusters and keep evidence of each. Nothing is created unless asked.
+
+    Everything that is created is labelled, and removed at the end, on ^C, and by --cleanup after a kill. What rights it
+    takes and what it costs is in docs/verify.md.
+
+    Example: [bold]seawall verify --context infra --peer apps --probe --metrics https://metrics.example.org[/]
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    if run is not None and not cleanup:
+        raise UserError("--run says what --cleanup is about: give --cleanup as well")
+    if metrics_token is not None and metrics is None:
+        raise UserError("--metrics-token is for --metrics: give that as well")
+    if cleanup:
+        contexts = [name for name in (context, peer) if name is not None]
+        _cleanup(contexts, kubeconfig, run, Console(highlight=False), yes=yes)
+        return
+    from seawall.qa.checks import UndecidedError
+    from seawall.qa.evidence import files
+    from seawall.qa.evidence.repository import head
+    from seawall.qa.evidence.sshsig import signer
+    from seawall.qa.verify.asking import Asked, chosen, command, look
+    from seawall.qa.verify.plan import show_plan
+    from seawall.qa.verify.verification import Allowed, Verification
+
+    key = signer(sign_with) if sign_with is not None else None
+    asked = Asked(context, peer, kubeconfig, stack, peer_stack, metrics, metrics_token, s3_endpoint)
+    screen = Console(highlight=False)
+    with screen.status("looking") as status:
+        try:
+            around, refused = look(asked, lambda text: status.update(escape(text)))
+        except UndecidedError as error:
+            raise EnvironmentFailure(str(error)) from None
+        verification = Verification(
+            chosen(test),
+            around,
+            Allowed(probe=probe, disrupt=disruptive, undisruptable=refused, jobs=jobs),
+            head=head(around.checkout),
+            command=command(sys.argv[1:]),
+        )
+    show_plan(verification, around, screen)
+    if plan:
+        return
+    _confirm(verification, screen, yes=yes)
+    folder = evidence if evidence is not None else around.checkout / files.FOLDER
+    failed = _run(verification, screen, lambda it: files.write(folder, it, signer=key))
+    screen.print(f"evidence in {folder}", markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _confirm(verification: "Verification", screen: "Console", *, yes: bool) -> None:
+    """Asks whoever sits at the terminal. Raises `UserError` where nobody does and something would be changed."""
+    from seawall.qa.checks import Creates
+
+    changing = [it for it in verification.plan if it.why_not is None and it.check.creates is Creates.DISRUPTIVE]
+    if yes:
+        return
+    if sys.stdin.isatty() and screen.is_terminal:
+        if not typer.confirm("Begin?"):
+            raise typer.Abort
+    elif changing:
+        raise UserError("it would change what runs, and nobody is there to agree: give --yes")
+
+
+def _run(verification: "Verification", screen: "Console", keep: "Callable[[Evidence], Path]") -> bool:
+    """Runs and keeps the evidence; whether a test failed. Raises `EnvironmentFailure` when something was left."""
+    from rich.markup import escape
+
+    from seawall.qa.evidence.model import NotRun, Verdict
+    from seawall.qa.verify.signals import shielded
+
+    counts = {"passed": 0, "failed": 0, "not run": 0}
+    left: list[str] = []
+    with screen.status("begins") as status:
+        verification.told = lambda text: status.update(escape(text))
+        try:
+            for test, outcome in verification.outcomes():
+                if isinstance(outcome, NotRun):
+                    counts["not run"] += 1
+                    screen.print(f"[dim]– {test}: not run: {escape(outcome.reason)}[/]", soft_wrap=True)
+                    continue
+                keep(outcome)
+                counts[outcome.verdict] += 1
+                good = outcome.verdict is Verdict.PASSED
+                mark = "[green]✓[/]" if good else "[red]✗[/]"
+                screen.print(f"{mark} {test}: {outcome.verdict} ({outcome.environment})")
+                for it in () if good else (each for each in outcome.observed if not each.ok):
+                    screen.print(
+                        f"    {escape(it.what)}: {escape(it.found)}; wanted: {escape(it.expected)}", soft_wrap=True
+                    )
+        finally:
+            with shielded(lambda text: screen.print(text)):
+                left = verification.finish()
+    screen.print(", ".join(f"{count} {what}" for what, count in counts.items()))
+    if left:
+        raise EnvironmentFailure(
+            "not everything could be put back and removed; seawall verify --cleanup tries again:\n  "
+            + "\n  ".join(left)
+        )
+    return counts["failed"] > 0
+
+
+def _cleanup(contexts: list[str], kubeconfig: Path | None, run: str | None, screen: "Console", *, yes: bool) -> None:
+    """Lists what runs have left, asks, removes. Raises `EnvironmentFailure` when something stays."""
+    from seawall.qa.checks import UndecidedError
+    from seawall.qa.verify import leftovers
+    from seawall.qa.verify.api import KubeCluster
+
+    found = []
+    for name in contexts:
+        cluster = KubeCluster(name, kubeconfig)
+        try:
+            left = leftovers.find(cluster, run)
+        except UndecidedError as error:
+            raise EnvironmentFailure(str(error)) from None
+        for it in left.changed:
+            screen.print(
+                f"{name}: run {leftovers.run_of(it)} changed {leftovers.named(it)}", markup=False, soft_wrap=True
+            )
+        for it in left.created:
+            screen.print(f"{name}: run {leftovers.run_of(it)} made {leftovers.named(it)}", markup=False, soft_wrap=True)
+        if left:
+            found.append(cluster)
+    if not found:
+        screen.print("nothing is left")
+        return
+    if not yes:
+        if not (sys.stdin.isatty() and screen.is_terminal):
+            raise UserError(
+                "nobody is there to agree: give --yes (a run that still goes on loses its objects; --run ID)"
+            )
+        if not typer.confirm("Put back and remove all of it? A run that still goes on loses its objects."):
+            raise typer.Abort
+    stays = [f"{cluster.context}: {line}" for cluster in found for line in leftovers.remove(cluster, run)]
+    if stays:
+        raise EnvironmentFailure("could not be put back or removed:\n  " + "\n  ".join(stays))
+    screen.print("put back and removed")

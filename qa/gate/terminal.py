@@ -1,0 +1,95 @@
+"""The verdicts for a person: what each gate says, why, and what to do, in as few lines as that takes."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from seawall.policy.report.text import count, plain
+from seawall.qa.evidence.model import Environment
+from seawall.qa.gate.model import Gate, Outcome, Reason, State, Step, TestStanding
+
+COLOURS = {"PASS": "bold green", "CONCERNS": "bold yellow", "FAIL": "bold white on red", "WAIVED": "bold cyan"}
+_MARKS = {Gate.FAIL: ("✗", "red"), Gate.CONCERNS: ("!", "yellow")}
+
+
+def show(outcomes: Sequence[Outcome], console: Console) -> None:
+    """Prints the verdicts."""
+    for outcome in outcomes:
+        _head(outcome, console)
+        console.print(_steps(outcome))
+        for step in outcome.steps[:3]:
+            _reasons(step.reasons, console)
+        _accepted(outcome, console)
+        _tests(outcome, console)
+        console.print()
+
+
+def _head(outcome: Outcome, console: Console) -> None:
+    console.print(
+        Text.assemble((outcome.story, "bold"), "  ", (f" {outcome.gate} ", COLOURS[outcome.gate]), f"  {outcome.title}")
+    )
+    console.print(Text(plain(outcome.status_reason)))
+
+
+def _steps(outcome: Outcome) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("step", "says", "because of"):
+        table.add_column(name, overflow="fold")
+    for step in outcome.steps:
+        table.add_row(f"{step.number} {step.name}", Text(step.gate.name, style=COLOURS[step.gate.name]), _because(step))
+    table.add_row("", "", Text(f"score {outcome.score} of 100", style="dim"))
+    return table
+
+
+def _because(step: Step) -> Text:
+    standing = [reason for reason in step.reasons if reason.waived is None]
+    if step.number == 4:
+        return Text("\n".join(f"{reason.about}: {plain(reason.text)}" for reason in standing))
+    ids = list(dict.fromkeys(reason.about for reason in standing))
+    return Text(count(len(ids), "reason") if len(ids) > 3 else ", ".join(ids))
+
+
+def _reasons(reasons: Iterable[Reason], console: Console) -> None:
+    """What nobody accepts, under what to do about it; what is said of several things is said once."""
+    standing = sorted((it for it in reasons if it.waived is None), key=lambda it: -it.gate)
+    for mend in dict.fromkeys(reason.mend for reason in standing):
+        console.print(Text(f"→ {plain(mend)}", style="green"))
+        mine = [reason for reason in standing if reason.mend == mend]
+        for gate, text in dict.fromkeys((reason.gate, reason.text) for reason in mine):
+            ids = [reason.about for reason in mine if (reason.gate, reason.text) == (gate, text)]
+            mark, colour = _MARKS[gate]
+            line = Text.assemble((f"{mark} ", colour), (", ".join(ids), "bold"), f"  {plain(text)}")
+            console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _accepted(outcome: Outcome, console: Console) -> None:
+    waived = [(it.about, it.text, it.waived) for step in outcome.steps for it in step.reasons if it.waived]
+    for about, text, by in dict.fromkeys(waived):
+        console.print(Text.assemble(("~ ", "cyan"), (about, "bold"), f"  {plain(text)}"))
+        console.print(Padding(Text(f"→ {plain(by or '')}", style="cyan"), (0, 0, 0, 2)))
+
+
+def _tests(outcome: Outcome, console: Console) -> None:
+    tests = outcome.tests
+    states = Counter(test.state for test in tests)
+    told = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
+    console.print(Text(f"{count(len(tests), 'test')}: {told}", style="bold"))
+    elsewhere = [test.test for test in tests if test.state is State.NOT_RUN and _simulated(test)]
+    if elsewhere:
+        said = f"{count(len(elsewhere), 'test')} passed in the sandbox, which counts for nothing on a cluster"
+        console.print(Padding(Text(said, style="dim"), (0, 0, 0, 2)))
+    aside = [it for test in tests for it in test.set_aside] + list(outcome.set_aside)
+    kinds = Counter(it.why.partition(":")[0] for it in aside)
+    if kinds:
+        said = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        line = f"{count(len(aside), 'file')} set aside ({plain(said)}); seawall evidence list tells of each"
+        console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+
+
+def _simulated(test: TestStanding) -> bool:
+    return any(it.why.startswith(Environment.SIMULATED) for it in test.set_aside)

@@ -1,0 +1,85 @@
+"""Starts `seawall verify` against the two clusters, as a process, and waits for what it says."""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack_samples import CHECKOUT
+from verify_clusters import APPS, INFRA, SESSION, Clusters
+from verify_world import declared
+
+FORCED = Path(__file__).with_name("verify_forced.py")
+PLANNED = "evidence will be marked"
+
+
+@dataclass
+class Verify:
+    """A process, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    planned: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if PLANNED in line:
+                self.planned.set()
+
+    def ended(self, seconds: float = 240) -> int:
+        """Waits for its end; the exit code."""
+        code = self.process.wait(seconds)
+        self._reader.join(10)
+        return code
+
+    @property
+    def said(self) -> str:
+        """Everything that it has said."""
+        return "".join(self.lines)
+
+
+def start(clusters: Clusters, *words: str, forced: Path | None = None, pods: str = "") -> Verify:
+    """`forced`: a folder for what a process needs that takes simulated nodes for real ones (see `verify_forced`)."""
+    command: Sequence[str] = [sys.executable, "-m", "seawall.cli"]
+    path = [str(CHECKOUT)]
+    if forced is not None:
+        stacks = forced / "stacks"
+        if not stacks.exists():
+            stacks.write_bytes(pickle.dumps({name: declared(name) for name in (INFRA, APPS)}))
+        command = [sys.executable, str(FORCED), str(stacks)]
+    keys = {"AWS_ACCESS_KEY_ID": SESSION["aws_access_key_id"], "AWS_SECRET_ACCESS_KEY": "any"}
+    return Verify(
+        subprocess.Popen(
+            [*command, "verify", "--context", INFRA, "--kubeconfig", str(clusters.kubeconfig), *words],
+            cwd=CHECKOUT,
+            env={
+                **os.environ,
+                **keys,
+                "PYTHONPATH": os.pathsep.join(path),
+                "SEAWALL_TEST_PODS": pods,
+                "COLUMNS": "200",
+                "PYTHONUNBUFFERED": "1",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    )
+
+
+def run(clusters: Clusters, *words: str, forced: Path | None = None, pods: str = "") -> tuple[int, str]:
+    """Runs to its end: exit code, and what it said."""
+    made = start(clusters, *words, forced=forced, pods=pods)
+    code = made.ended()
+    return code, made.said
