@@ -60,9 +60,7 @@ def report(
     ] = None,
     gates: Annotated[
         bool | None,
-        typer.Option(
-            "--gates/--no-gates", help="With the gates or not; by default not for DIR and --state."
-        ),
+        typer.Option("--gates/--no-gates", help="With the gates or not; by default not for DIR and --state."),
     ] = None,
     waivers: Annotated[Path | None, typer.Option("--waivers", metavar="FILE", help="Accepted findings (YAML).")] = None,
     config: Annotated[

@@ -1,4 +1,4 @@
-"""The published JSON schemas: of what the pack reads, of what checks and the gate write, of what the validator prints."""
+"""The published JSON schemas: of what the pack reads, and of what checks, the gate and the validator write."""
 
 import json
 from typing import Any

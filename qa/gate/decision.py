@@ -43,7 +43,7 @@ HIGH_SCORE: Final = 6
 POINTS: Final = {Gate.FAIL: 20, Gate.CONCERNS: 10, Gate.PASS: 0}
 """What a reason takes from the score of 100."""
 NAMES: Final = ("risks and P0 tests", "coverage", "top issues", "qualities")
-RUN_HERE: Final = "Run it: `seawall gate --sign-with KEY`."
+RUN_HERE: Final = "Run it on a clean checkout: `seawall gate --sign-with KEY`."
 RUN_LIVE: Final = "Run it on the real cluster: `seawall verify --context NAME --sign-with KEY` (docs/verify.md)."
 _GRAVE = ("SEC", "DATA")
 """Words in the ids of security and data-loss risks."""

@@ -137,7 +137,9 @@ def _not_run(test: Test, aside: Sequence[SetAside], reason: str | None) -> str:
     words = f"needs {needs(test.needs)}"
     if aside:
         latest = max(aside, key=lambda it: it.file)
-        return f"{words}; evidence set aside ({latest.why})"
+        if latest.why.startswith(Environment.SIMULATED):
+            return f"{words}; that it passed in the sandbox does not count"
+        return f"{words}; its evidence is set aside ({latest.why})"
     if test.needs == REPOSITORY_NEEDS:
         return reason or words
     return f"{words}; {reason}" if reason and not reason.startswith("needs ") else words

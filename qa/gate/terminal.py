@@ -41,17 +41,27 @@ def _steps(outcome: Outcome) -> Table:
     for name in ("step", "says", "because of"):
         table.add_column(name, overflow="fold")
     for step in outcome.steps:
-        table.add_row(f"{step.number} {step.name}", Text(step.gate.name, style=COLOURS[step.gate.name]), _because(step))
+        because = _qualities(outcome) if step.number == len(outcome.steps) else _because(step)
+        table.add_row(f"{step.number} {step.name}", Text(step.gate.name, style=COLOURS[step.gate.name]), because)
     table.add_row("", "", Text(f"score {outcome.score} of 100", style="dim"))
     return table
 
 
 def _because(step: Step) -> Text:
     standing = [reason for reason in step.reasons if reason.waived is None]
-    if step.number == 4:
-        return Text("\n".join(f"{reason.about}: {plain(reason.text)}" for reason in standing))
     ids = list(dict.fromkeys(reason.about for reason in standing))
     return Text(count(len(ids), "reason") if len(ids) > 3 else ", ".join(ids))
+
+
+def _qualities(outcome: Outcome) -> Text:
+    """A line for each that is not PASS; which tests have not been run is told below."""
+    lines = []
+    for quality in outcome.qualities:
+        tally, *causes = plain(quality.notes).split("; ")
+        told = [tally, *(cause for cause in causes if not cause.startswith("not run: "))]
+        if quality.gate is not Gate.PASS:
+            lines.append(f"{quality.name}: {'; '.join(told)}")
+    return Text("\n".join(lines))
 
 
 def _reasons(reasons: Iterable[Reason], console: Console) -> None:
@@ -77,11 +87,15 @@ def _accepted(outcome: Outcome, console: Console) -> None:
 def _tests(outcome: Outcome, console: Console) -> None:
     tests = outcome.tests
     states = Counter(test.state for test in tests)
-    told = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
+    words = {State.PASSED: "passed", State.FAILED: "failed", State.NOT_RUN: "not run where it counts"}
+    told = ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state])
     console.print(Text(f"{count(len(tests), 'test')}: {told}", style="bold"))
+    others = [test.test for test in tests if test.state is State.NOT_RUN and test.priority != "P0"]
+    if others:
+        console.print(Padding(Text(f"of P1 and P2 not run: {', '.join(others)}", style="dim"), (0, 0, 0, 2)))
     elsewhere = [test.test for test in tests if test.state is State.NOT_RUN and _simulated(test)]
     if elsewhere:
-        said = f"{count(len(elsewhere), 'test')} passed in the sandbox, which counts for nothing on a cluster"
+        said = f"{count(len(elsewhere), 'test')} passed in the sandbox, which does not count for a cluster"
         console.print(Padding(Text(said, style="dim"), (0, 0, 0, 2)))
     aside = [it for test in tests for it in test.set_aside] + list(outcome.set_aside)
     kinds = Counter(it.why.partition(":")[0] for it in aside)

@@ -62,7 +62,7 @@ def _master(resource: Thing, master: Thing, rest: list[Thing], metrics: Metrics)
     told = metrics.of(IN_SYNC, (resource.namespace, resource.name))
     if not in_sync and told is None:
         return unseen(
-            f"master {master.name} of {name} is here, and whether a replica is in sync cannot be seen: its pods have "
+            f"no replica of {name} is known to be in sync with {master.name}, the master, which is here: its pods have "
             f"no readiness gate for it, and {metrics.unseen}",
             page("DragonflyReplicationBroken"),
         )

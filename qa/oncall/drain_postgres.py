@@ -108,7 +108,7 @@ def _primary(one: Postgres, pod: Thing, node: Node, places: Places, metrics: Met
     failed = bool(one.cluster.at("status", "instancesStatus", "failed"))
     if count < one.wanted and not failed:
         yield broken(
-            f"primary {pod.name} is here, and {count} of {one.wanted} instances are ready: the operator switches over "
+            f"{count} of {one.wanted} instances are ready, and primary {pod.name} is here: the operator switches over "
             "when all are, and the drain waits until then",
             page("CnpgInstancesMissing"),
         )
@@ -117,7 +117,7 @@ def _primary(one: Postgres, pod: Thing, node: Node, places: Places, metrics: Met
     if not candidates:
         why = "none of them receives WAL" if good else "no other instance is ready on a node that takes pods"
         yield broken(
-            f"primary {pod.name} is here, and nobody can take over: {why}; the drain never ends",
+            f"nobody can take over from primary {pod.name}: {why}; the drain never ends",
             page("CnpgReplicaNotStreaming" if good else "CnpgInstancesMissing"),
         )
         return
@@ -182,6 +182,4 @@ def poolers(node: Node, places: Places, known: Iterable[Thing]) -> Iterator[Rema
             alone = (pooler.number("spec", "instances") or 1) == 1
             yield (never if alone else broken)(text, page("CnpgPoolersMissing"))
         else:
-            yield fine(
-                f"{pooler.name}: {len(here)} of {len(here) + len(rest)} ready pods are here, clients reconnect"
-            )
+            yield fine(f"{pooler.name}: {len(here)} of {len(here) + len(rest)} ready pods are here, clients reconnect")

@@ -99,10 +99,10 @@ def _rows(answers: Sequence[Answer], most: int) -> list[_Row]:
 def _table(rows: Iterable[_Row]) -> Table:
     found = list(rows)
     names = Counter((row.first.topic, row.first.about.rpartition("/")[2]) for row in found)
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, max_width=22, overflow="ellipsis")
+    table.add_column(no_wrap=True, max_width=20, overflow="ellipsis")
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.expand = True
     for row in found:

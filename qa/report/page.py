@@ -1,4 +1,4 @@
-"""The content as one HTML page that asks nobody for anything: style, script and data are in it, and nothing else runs."""
+"""The content as one HTML page that asks nobody for anything: style, script and data are in it; nothing else runs."""
 
 import base64
 import hashlib

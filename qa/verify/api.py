@@ -218,10 +218,8 @@ class KubeCluster(ClusterApi):
         self._client.update_params_for_auth(headers, parameters, ["BearerToken"], path, method, body)
         address = f"{self.server.rstrip('/')}{path}{f'?{urlencode(parameters)}' if parameters else ''}"
         try:
-            # As text: of a merge patch the client would otherwise make another kind of patch.
-            given = json.dumps(body) if body is not None and content != _JSON else body
             answer = self._client.call_api(
-                method, address, header_params=headers, body=given, _request_timeout=TIMEOUT_S
+                method, address, header_params=headers, body=body, _request_timeout=TIMEOUT_S
             )
             return int(answer.status), self._whole(answer.response, path).decode("utf-8", "replace")
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:

@@ -132,9 +132,7 @@ def test_waived_findings_are_visible(shown: Seen) -> None:
     waived = shown.page.locator("#findings .item.accepted")
     expect(waived.first).to_be_visible()
     waived.first.locator("summary").click()
-    expect(waived.first).to_contain_text(
-        "waived until 2026-05-01 by platform team: a password comes soon"
-    )
+    expect(waived.first).to_contain_text("waived until 2026-05-01 by platform team: a password comes soon")
 
 
 def test_arrow_keys_move_in_a_matrix_and_enter_shows_what_decides(shown: Seen) -> None:

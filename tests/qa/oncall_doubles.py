@@ -2,7 +2,7 @@
 
 Doubles, because no container runs there and the Dragonfly and External Secrets operators are not there:
 
-- the Cluster is taken from the real operator's hands (`cnpg.io/reconciliationLoop: disabled`) once it has made the first
+- the Cluster is taken from the real operator's hands (`cnpg.io/reconciliationLoop: disabled`) once it has made a first
   instance; two copies of that pod are the replicas, and the status is what the operator would write
 - Dragonfly's StatefulSets and budgets, the Secrets, and every status of ours are written here
 """

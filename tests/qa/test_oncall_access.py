@@ -137,7 +137,7 @@ REACHED: list[Case] = [
         lambda _: None,
         YES,
         INFO,
-        "the scraper: open (HTTP GET /metrics alone), by CiliumNetworkPolicy sandbox-dragonfly/cache-traffic, ingress rule 3",
+        "the scraper: open (HTTP GET /metrics alone), by CiliumNetworkPolicy sandbox-dragonfly/cache-traffic",
     ),
     (
         "opened to all",

@@ -89,7 +89,7 @@ CASES: list[tuple[str, Change, str, Verdict, Severity, str]] = [
         "node-1",
         NO,
         WARNING,
-        "nobody can take over: no other instance is ready on a node that takes pods",
+        "no other instance is ready on a node that takes pods; the drain never ends",
     ),
     (
         "a drain taint counts as cordoned",

@@ -1,15 +1,14 @@
 """PromQL against a real HTTP server that says what Prometheus, VictoriaMetrics and other things in their place say."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
+from verify_promql import EMPTY, Answer, Server, address, saying, serving
 
 from seawall.errors import UserError
 from seawall.qa.checks.context import RefusedQueryError, Series
@@ -33,7 +32,6 @@ MATRIX = {
         "result": [{"metric": {"pod": "a"}, "values": [[1761130000, "2"], [1761130060, "NaN"], [1761130120, "+Inf"]]}],
     },
 }
-EMPTY = {"status": "success", "data": {"resultType": "vector", "result": []}}
 SCALAR = {"status": "success", "data": {"resultType": "scalar", "result": [1761130000.1, "42"]}}
 BAD_DATA = {
     "status": "error",
@@ -45,57 +43,16 @@ PARTIAL = {**VECTOR, "warnings": ["store gateway thanos-store-1 is not reachable
 REMARK = {**VECTOR, "warnings": ['PromQL warning: metric might not be a counter: "x" (1:6)']}
 VICTORIA = {**VECTOR, "isPartial": True, "stats": {"seriesFetched": "2"}}
 LOGIN = b"<!doctype html><html><title>Sign in</title></html>"
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server(ThreadingHTTPServer):
-    """Says one thing, and notes what it was asked."""
-
-    daemon_threads = True
-    answer: Answer
-    asked: list[tuple[str, dict[str, list[str]], str | None]]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Server)
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.asked.append((self.path, parse_qs(body), self.headers.get("Authorization")))
-        self.server.answer(self)
-
-    def do_GET(self) -> None:
-        raise AssertionError("a redirect was followed")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-def saying(document: Any, status: int = 200, content: str = "application/json", **headers: str) -> Answer:
-    body = document if isinstance(document, bytes) else json.dumps(document).encode()
-
-    def answer(to: BaseHTTPRequestHandler) -> None:
-        to.send_response(status)
-        for name, value in {"Content-Type": content, "Content-Length": str(len(body)), **headers}.items():
-            to.send_header(name.replace("_", "-"), value)
-        to.end_headers()
-        to.wfile.write(body)
-
-    return answer
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), Handler)
-    made.asked = []
-    thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(saying(EMPTY)) as made:
+        yield made
 
 
 def store(server: Server, **more: Any) -> PromQL:
-    return PromQL(f"http://127.0.0.1:{server.server_address[1]}/prometheus/", **more)
+    return PromQL(f"{address(server)}/prometheus/", **more)
 
 
 def test_a_vector(server: Server) -> None:
@@ -199,7 +156,7 @@ def test_a_token_goes_along_and_is_never_told(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("address", "why"),
+    ("given", "why"),
     [
         ("metrics.example.org", "must be an address like"),
         ("ftp://metrics.example.org", "must be an address like"),
@@ -207,9 +164,9 @@ def test_a_token_goes_along_and_is_never_told(server: Server, tmp_path: Path) ->
         ("someone:word@metrics.example.org", "must not hold a password"),
     ],
 )
-def test_addresses_that_are_none(address: str, why: str) -> None:
+def test_addresses_that_are_none(given: str, why: str) -> None:
     with pytest.raises(UserError, match=why) as refused:
-        PromQL(address)
+        PromQL(given)
     assert "someone:word" not in str(refused.value)
 
 

@@ -43,13 +43,6 @@ def nothing_left(clusters: Clusters) -> Iterator[None]:
 
 
 @pytest.fixture
-def forced(tmp_path: Path) -> Path:
-    folder = tmp_path / "forced"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def allowed(clusters: Clusters) -> Iterator[None]:
     """The cluster says of itself that it is no production."""
     api = clusters.api()
@@ -103,6 +96,7 @@ def test_a_run_on_simulated_nodes_keeps_evidence_of_what_it_could_see(clusters: 
         clusters,
         *("--peer", APPS, "--s3-endpoint", clusters.s3, "--probe", "--disruptive", "--yes"),
         *("--evidence", str(tmp_path / "e"), "--jobs", "8"),
+        how="whole",
     )
 
     assert code == 0, said
@@ -119,12 +113,10 @@ def test_a_run_on_simulated_nodes_keeps_evidence_of_what_it_could_see(clusters: 
         assert f"– {test}: not run: needs " in said
 
 
-def test_forced_probes_on_simulated_nodes_are_never_taken_for_results(
-    clusters: Clusters, tmp_path: Path, forced: Path
-) -> None:
+def test_forced_probes_on_simulated_nodes_are_never_taken_for_results(clusters: Clusters, tmp_path: Path) -> None:
     """The last wall: even when every need is taken for met, a pod on a simulated node has no result."""
     code, said = run(
-        clusters, "--peer", APPS, "--probe", "--evidence", str(tmp_path / "e"), "--jobs", "8", forced=forced
+        clusters, "--peer", APPS, "--probe", "--evidence", str(tmp_path / "e"), "--jobs", "8", how="forced"
     )
 
     assert code in (0, 1), said
@@ -134,14 +126,13 @@ def test_forced_probes_on_simulated_nodes_are_never_taken_for_results(
     assert len(told) > 5, said
 
 
-def test_pods_that_seem_to_run_bring_no_result(clusters: Clusters, tmp_path: Path, forced: Path) -> None:
+def test_pods_that_seem_to_run_bring_no_result(clusters: Clusters, tmp_path: Path) -> None:
     """kwok says Running and Ready; no log and no message ever comes of it."""
     code, said = run(
         clusters,
         *("--test", "DB.CNPG.SHARED-INT-007", "--test", "DB.CNPG.SHARED-E2E-003", "--probe"),
         *("--evidence", str(tmp_path / "e")),
-        forced=forced,
-        pods="run",
+        how="running",
     )
 
     assert code == 0, said
@@ -153,7 +144,7 @@ def test_pods_that_seem_to_run_bring_no_result(clusters: Clusters, tmp_path: Pat
 
 
 def test_a_drain_that_a_budget_blocks_fails_honestly_and_uncordons(
-    clusters: Clusters, tmp_path: Path, forced: Path, allowed: None, dragonfly: None
+    clusters: Clusters, tmp_path: Path, allowed: None, dragonfly: None
 ) -> None:
     cache = declared(INFRA).caches[0]
     spec = {"minAvailable": cache.settings.replicas, "selector": {"matchLabels": {"app": cache.name}}}
@@ -166,7 +157,7 @@ def test_a_drain_that_a_budget_blocks_fails_honestly_and_uncordons(
     )
 
     code, said = run(
-        clusters, "--test", DRAIN, "--disruptive", "--yes", "--evidence", str(tmp_path / "e"), forced=forced
+        clusters, "--test", DRAIN, "--disruptive", "--yes", "--evidence", str(tmp_path / "e"), how="forced"
     )
 
     assert code == 1, said
@@ -179,10 +170,10 @@ def test_a_drain_that_a_budget_blocks_fails_honestly_and_uncordons(
 
 
 def test_a_drain_that_ends_is_told_as_such_and_uncordons(
-    clusters: Clusters, tmp_path: Path, forced: Path, allowed: None, dragonfly: None
+    clusters: Clusters, tmp_path: Path, allowed: None, dragonfly: None
 ) -> None:
     code, said = run(
-        clusters, "--test", DRAIN, "--disruptive", "--yes", "--evidence", str(tmp_path / "e"), forced=forced
+        clusters, "--test", DRAIN, "--disruptive", "--yes", "--evidence", str(tmp_path / "e"), how="forced"
     )
 
     found = evidence(tmp_path / "e")[DRAIN]
@@ -196,16 +187,16 @@ def test_a_drain_that_ends_is_told_as_such_and_uncordons(
 
 
 def test_nothing_is_disrupted_on_a_cluster_that_does_not_say_it_is_no_production(
-    clusters: Clusters, tmp_path: Path, forced: Path, dragonfly: None
+    clusters: Clusters, tmp_path: Path, dragonfly: None
 ) -> None:
-    code, said = run(clusters, "--test", DRAIN, "--disruptive", "--yes", forced=forced)
+    code, said = run(clusters, "--test", DRAIN, "--disruptive", "--yes", how="forced")
 
     assert code == 0, said
     assert "the namespace kube-system has no label seawall.dev/non-production=true" in " ".join(said.split())
 
 
-def test_nobody_at_the_terminal_must_say_yes(clusters: Clusters, forced: Path, allowed: None) -> None:
-    code, said = run(clusters, "--test", DRAIN, "--disruptive", forced=forced)
+def test_nobody_at_the_terminal_must_say_yes(clusters: Clusters, allowed: None) -> None:
+    code, said = run(clusters, "--test", DRAIN, "--disruptive", how="forced")
 
     assert code == 2
     assert "give --yes" in said
@@ -320,9 +311,9 @@ def test_cleanup_lists_first_and_removes_when_somebody_agrees(clusters: Clusters
     assert "nothing is left" in run(clusters, "--cleanup")[1]
 
 
-def test_two_runs_at_once_leave_each_others_objects_alone(clusters: Clusters, forced: Path) -> None:
+def test_two_runs_at_once_leave_each_others_objects_alone(clusters: Clusters) -> None:
     probing = ("--peer", APPS, "--test", "DFLY-E2E-003", "--test", "DB.CNPG.SHARED-E2E-005", "--probe")
-    one = start(clusters, *probing, forced=forced, pods="run")
+    one = start(clusters, *probing, how="running")
     until(lambda: marked(clusters), "objects of the first run", PATIENCE_S)
     [first] = leftovers.find(clusters.cluster()).runs()
     other = Run({INFRA: clusters.cluster()})
@@ -441,14 +432,14 @@ def test_the_rights_of_the_documentation_are_enough_to_read(
 
 
 def test_the_rights_of_the_documentation_are_enough_to_probe_and_to_disrupt(
-    clusters: Clusters, account: Account, tmp_path: Path, forced: Path, allowed: None, dragonfly: None
+    clusters: Clusters, account: Account, tmp_path: Path, allowed: None, dragonfly: None
 ) -> None:
     file = account("seawall-verify", "seawall-verify-probes", "seawall-verify-disruptions")
     code, said = run(
         clusters,
         *("--test", "DFLY-E2E-005", "--test", "DB.CNPG.SHARED-INT-007", "--probe", "--disruptive", "--yes"),
         *("--kubeconfig", str(file), "--evidence", str(tmp_path / "e")),
-        forced=forced,
+        how="forced",
     )
 
     assert code in (0, 1), said

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from stack_samples import CHECKOUT
 from verify_clusters import APPS, INFRA, SESSION, Clusters
 from verify_world import declared
 
-FORCED = Path(__file__).with_name("verify_forced.py")
+ENTRY = Path(__file__).with_name("verify_entry.py")
+How = Literal["whole", "plain", "forced", "running"]
+"""`whole`: exactly as a user runs it; the others as in `verify_entry`."""
 PLANNED = "evidence will be marked"
 
 
@@ -48,25 +51,23 @@ class Verify:
         return "".join(self.lines)
 
 
-def start(clusters: Clusters, *words: str, forced: Path | None = None, pods: str = "") -> Verify:
-    """`forced`: a folder for what a process needs that takes simulated nodes for real ones (see `verify_forced`)."""
+def start(clusters: Clusters, *words: str, how: How = "plain") -> Verify:
+    """Starts `seawall verify --context infra`, with the kubeconfig of both."""
     command: Sequence[str] = [sys.executable, "-m", "seawall.cli"]
-    path = [str(CHECKOUT)]
-    if forced is not None:
-        stacks = forced / "stacks"
+    if how != "whole":
+        stacks = clusters.kubeconfig.with_name("stacks")
         if not stacks.exists():
             stacks.write_bytes(pickle.dumps({name: declared(name) for name in (INFRA, APPS)}))
-        command = [sys.executable, str(FORCED), str(stacks)]
-    keys = {"AWS_ACCESS_KEY_ID": SESSION["aws_access_key_id"], "AWS_SECRET_ACCESS_KEY": "any"}
+        command = [sys.executable, str(ENTRY), str(stacks), how]
     return Verify(
         subprocess.Popen(
             [*command, "verify", "--context", INFRA, "--kubeconfig", str(clusters.kubeconfig), *words],
             cwd=CHECKOUT,
             env={
                 **os.environ,
-                **keys,
-                "PYTHONPATH": os.pathsep.join(path),
-                "SEAWALL_TEST_PODS": pods,
+                "AWS_ACCESS_KEY_ID": SESSION["aws_access_key_id"],
+                "AWS_SECRET_ACCESS_KEY": SESSION["aws_secret_access_key"],
+                "PYTHONPATH": str(CHECKOUT),
                 "COLUMNS": "200",
                 "PYTHONUNBUFFERED": "1",
             },
@@ -78,8 +79,8 @@ def start(clusters: Clusters, *words: str, forced: Path | None = None, pods: str
     )
 
 
-def run(clusters: Clusters, *words: str, forced: Path | None = None, pods: str = "") -> tuple[int, str]:
-    """Runs to its end: exit code, and what it said."""
-    made = start(clusters, *words, forced=forced, pods=pods)
+def run(clusters: Clusters, *words: str, how: How = "plain") -> tuple[int, str]:
+    """Runs it to its end: exit code, and what it said."""
+    made = start(clusters, *words, how=how)
     code = made.ended()
     return code, made.said

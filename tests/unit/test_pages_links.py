@@ -10,9 +10,7 @@ from seawall.pages.markdown import anchor
 
 EVIDENCE = sorted((CHECKOUT / "docs" / "qa" / "evidence").glob("*-2*.md"))
 """What runs have left: no pages, and nobody edits them."""
-PAGES = sorted(
-    {CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *(CHECKOUT / "docs").rglob("*.md")} - set(EVIDENCE)
-)
+PAGES = sorted({CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *(CHECKOUT / "docs").rglob("*.md")} - set(EVIDENCE))
 _LINK = re.compile(r"\]\(([^()\s]+(?:\([^()]*\))?)\)")
 
 

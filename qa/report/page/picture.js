@@ -35,7 +35,9 @@ function light(picture, found) {
       });
     }
   }
-  for (const label of all(".ports", picture)) label.classList.add("lit");
+  for (const label of all(".ports", picture)) {
+    label.classList.toggle("lit", edges[Number(label.dataset.edge)].classList.contains("lit"));
+  }
 }
 
 /** The drawing of a group with the names of another of its members. */

@@ -32,9 +32,14 @@ function follow() {
 }
 
 const opened = new Set();
+let moved = [];
 
-/** On paper everything is unfolded; afterwards it is as it was. */
+/** On paper everything is unfolded, and what is short comes first: the reasons go behind the short answer. */
 function beforePrint() {
+  const reasons = make("section", { id: "reasons" }, make("h2", {}, "Why the gates say so"));
+  moved = all(".card.verdict > details.all").map((details) => [details, details.parentElement, details.nextSibling]);
+  for (const [details, card] of moved) reasons.append(make("h3", {}, card.querySelector("h2").textContent), details);
+  if (moved.length) $("access").after(reasons);
   for (const details of all("main details:not([open])")) {
     opened.add(details);
     details.open = true;
@@ -44,6 +49,9 @@ function beforePrint() {
 function afterPrint() {
   for (const details of opened) details.open = false;
   opened.clear();
+  for (const [details, card, next] of moved) card.insertBefore(details, next);
+  moved = [];
+  $("reasons")?.remove();
 }
 
 const theme = kept();
