@@ -26,7 +26,7 @@ seawall := $(py) -m seawall.cli
 compile := .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up preview render check down status verify gate report test lint types bench-start bench-policy bench-report docs kill-matrix fidelity test-oracles test-junk test-mutation test-data licences lock
+.PHONY: help venv up preview render check down status verify gate report test lint types bench-start bench-policy bench-report docs kill-matrix fidelity test-oracles test-junk test-mutation test-interrupts test-data licences lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -96,6 +96,9 @@ test-oracles: venv ## hold 2,000 policy sets against each independent program, i
 
 test-junk: venv ## put 10,000 pieces of junk through the pack's doors, into docs/junk.md; ARGS="EXAMPLES SEED"
 	@PYTHONPATH=.:tests/unit:tests/policy $(py) tests/policy/junk_page.py $(ARGS)
+
+test-interrupts: venv ## interrupt 30 runs of `seawall verify` at random points, into docs/interrupts.md; ARGS="RUNS SEED"
+	@PYTHONPATH=.:tests/unit:tests/qa:tests/sandbox:tests/shared $(py) tests/qa/interrupt_page.py $(ARGS)
 
 test-mutation: venv ## break the pack's own code in 500 places, one at a time, into docs/mutation.md; ARGS="--seed 2"
 	@PYTHONPATH=. $(py) tests/mutation/mutation_page.py $(ARGS)

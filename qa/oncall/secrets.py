@@ -108,7 +108,7 @@ def _target(secret: Thing, seen: Seen, runbook: str) -> Iterator[Remark]:
         yield unseen(
             f"{name}: the Secret's keys are not seen, the API server does not remember who wrote them", runbook
         )
-    elif lacking := sorted(there - wanted):
+    elif lacking := sorted(wanted - there):
         yield grave(f"{name}: the Secret has no {', '.join(lacking)}", runbook)
 
 

@@ -2,27 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from browser_seen import Seen
+from playwright.sync_api import Browser
 from report_samples import answer, content, find, open_cache, platform
 from rich.console import Console
 
 from seawall.errors import EnvironmentFailure
 from seawall.qa.report.page import page
-
-
-@dataclass
-class Seen:
-    """A page that is shown, and what came of it."""
-
-    page: Page
-    said: list[str] = field(default_factory=list)
-    """What it wrote to the console, errors included."""
-    asked: list[str] = field(default_factory=list)
-    """The addresses that it asked for."""
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +50,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of 60 tenants: more than are shown at once."""
+    """The page of 60 tenants, and of a cache that is open to all: more than are shown at once."""
     file = tmp_path_factory.mktemp("many") / "report.html"
-    file.write_text(page(content(platform(60))), encoding="utf-8")
+    file.write_text(page(content([open_cache(), *platform(60)])), encoding="utf-8")
     return file
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Seen
+from browser_seen import Seen
 from playwright.sync_api import expect
 
 
@@ -16,7 +16,7 @@ def test_the_first_screen_says_why_the_gate_is_not_green_and_who_can_reach_the_c
         expect(page.get_by_text(text).first).to_be_in_viewport()
     cache = page.locator(".reachable", has_text="t0000").first
     expect(cache).to_contain_text("Can be reached by")
-    expect(page.get_by_text("Also in, and should not be")).to_be_in_viewport()
+    expect(page.get_by_text("In, and should not be: nobody declared whom it is for")).to_be_in_viewport()
     expect(page.locator(".reachable").first).to_contain_text("open in shop, port 6379")
 
 

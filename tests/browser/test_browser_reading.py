@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Seen
+from browser_seen import Seen
 from playwright.sync_api import Page, expect
 
 CONTRAST = """

@@ -1,4 +1,4 @@
-"""The program of verify's probe pods against real PostgreSQL and PgBouncer with the stack's parameters and HBA lines."""
+"""The program of verify's probe pods against real PostgreSQL and PgBouncer with the stack's parameters and lines."""
 
 import json
 import os

@@ -86,6 +86,11 @@ def test_it_crosses_no_lines_where_it_need_not() -> None:
             own.append((node.y, drawn.nodes[rule].y, drawn.nodes[pooler].y))
     assert len(own) == 6
     assert sorted(own) == sorted(own, key=lambda ys: ys[1]) == sorted(own, key=lambda ys: ys[2])
+    lines = [
+        (drawn.nodes[edge.start].y, drawn.nodes[edge.end].y) for edge in drawn.edges if drawn.nodes[edge.start].x == 0
+    ]
+    crossing = [(one, other) for one in lines for other in lines if one[0] < other[0] and one[1] > other[1]]
+    assert crossing == []
 
 
 def test_what_should_not_be_so_is_marked_and_drawn_first() -> None:

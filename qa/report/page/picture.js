@@ -53,7 +53,7 @@ function memberPicture(figure, member) {
     node.setAttribute("aria-label", `${label}, ${sub}`);
     node.querySelector("title").textContent = `${label}\n${sub}`;
     const sign = node.classList.contains("wrong") ? "! " : "";
-    node.querySelector(".label").textContent = sign + shortened(label, LABEL);
+    node.querySelector(".label").textContent = shortened(sign + label, LABEL);
     node.querySelector(".sub").textContent = shortened(sub, SUB);
   });
   return drawn;

@@ -1,0 +1,79 @@
+"""Writes docs/interrupts.md: 30 runs of `seawall verify`, each interrupted at a random point. Arguments: RUNS SEED."""
+
+import signal
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from interrupting import LONG, SEED, TESTS, Point, points
+from stack_in_sandbox import apply
+from stack_samples import CHECKOUT
+from verify_clusters import Clusters, standing
+
+from seawall.pages import markdown
+from seawall.qa.verify import marks
+
+PAGE = CHECKOUT / "docs" / "interrupts.md"
+
+
+def main(count: int = LONG, seed: int = SEED) -> int:
+    """Interrupts, writes the page; the exit code is 1 when anything was left."""
+    with tempfile.TemporaryDirectory(prefix="seawall-") as folder, standing(Path(folder)) as clusters:
+        _no_production(clusters)
+        found = []
+        for it in points(clusters, count, seed):
+            print(f"{it.number + 1}/{count}: {_signal(it)} after {it.seconds:.1f} s, left {len(it.left)}", flush=True)
+            found.append(it)
+    PAGE.write_text(page(found, seed), encoding="utf-8")
+    return 1 if any(_wrong(it) for it in found) else 0
+
+
+def _no_production(clusters: Clusters) -> None:
+    metadata = {"name": "kube-system", "labels": {marks.NON_PRODUCTION: "true"}}
+    assert apply(clusters.api(), {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == []
+
+
+_HEAD = """# Interrupted runs
+What `seawall verify` leaves behind when it is interrupted at any point. Written by `make test-interrupts` on {day},
+seed {seed}; the tests interrupt a few runs each time.
+
+Two real API servers, the real CloudNativePG operator, the real eviction API; nodes and containers are simulated, so
+that probe pods seem to run and bring no result. Each run ({tests}) makes probe pods in every namespace of clients on
+both clusters, drains two nodes and pauses a pooler. SIGINT is ^C; a run that is killed (SIGKILL) is followed by
+`seawall verify --cleanup --yes`. The time is counted from when the plan was shown. *There* is what carried a mark of
+verify, was cordoned or paused when the process had ended; *left* is what did so in the end.
+
+"""
+
+
+def page(found: list[Point], seed: int) -> str:
+    """The page."""
+    rows = [
+        (str(it.number + 1), _signal(it), f"{it.seconds:.1f} s", str(it.code), _told(it.there), _told(it.left))
+        for it in found
+    ]
+    head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", seed=seed, tests=", ".join(TESTS))
+    table = markdown.table(("run", "signal", "after", "exit code", "there", "left"), rows)
+    return f"{head}{table}\n\n{len(found)} runs, {sum(map(_wrong, found))} that left anything.\n"
+
+
+def _signal(it: Point) -> str:
+    return it.signal.name
+
+
+def _wrong(it: Point) -> bool:
+    return bool(it.left) or (it.signal is signal.SIGINT and bool(it.there))
+
+
+def _told(things: list[str]) -> str:
+    """By kind."""
+    kinds: dict[str, int] = {}
+    for it in things:
+        kind = it.split()[1]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
