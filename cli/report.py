@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from seawall.cli.doors import door
-from seawall.errors import UserError
+from seawall.errors import EnvironmentFailure, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +100,7 @@ def report(
             at=at,
             outcomes=_outcomes(stacks, evidence, at, told) if with_gates else (),
             answers=_answers(context, kubeconfig, metrics, told) if context is not None else (),
+            extra=_commit() if with_gates else {},
         )
         for file in files:
             _write(file, content, told)
@@ -172,6 +173,18 @@ def _outcomes(stacks: "Stacks", evidence: Path | None, at: datetime, told: Conso
     not_run: Mapping[str, str] = {}
     found = evaluating.all_findings(results)
     return evaluating.outcomes(evaluating.Grounds(register.load(), weighed, found, settings, not_run), at)
+
+
+def _commit() -> Mapping[str, str]:
+    """The commit that the gates are about; nothing where git cannot tell."""
+    from seawall import paths
+    from seawall.qa.evidence import repository
+
+    try:
+        head = repository.head(paths.checkout())
+    except EnvironmentFailure:
+        return {}
+    return {"commit": head.commit[:12] + (", changed since" if head.dirty else "")}
 
 
 def _answers(context: str, kubeconfig: Path | None, metrics: str | None, told: Console) -> "Sequence[Answer]":

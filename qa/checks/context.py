@@ -203,11 +203,11 @@ class Context:
         return _given(self.disruption, "it changes what runs: give --disruptive")
 
     def until(self, holds: Callable[[], Any], seconds: float, pause: float = 2.0) -> Any:
-        """Waits for something to become true, for so long; its last value."""
-        left = seconds
-        while not (value := holds()) and left > 0:
-            self.wait(min(pause, left))
-            left -= pause
+        """Waits for something to become true, for so long; its last value. What looking takes counts as well."""
+        waited, begun = 0.0, self.now()
+        while not (value := holds()) and max(waited, (self.now() - begun).total_seconds()) < seconds:
+            self.wait(pause)
+            waited += pause
         return value
 
 

@@ -23,7 +23,7 @@ DRAIN_S = 600.0
 """What a drain of one node may take."""
 HEALS_S = 600.0
 """What the pods may take to be back after it."""
-LOOK_S = 0.5
+LOOK_S = 2.0
 KEYS = 200
 WAITING = "CnpgPoolerClientsWaiting"
 OF_THE_NODE = "kubernetes.io/config.mirror"
@@ -53,14 +53,23 @@ def _drained(context: Context, cache: DragonflyClusterArgs, where: str) -> Itera
     lowest = cache.settings.replicas
     refused: dict[str, str] = {}
     with context.disrupting.cordoned(where):
-        left, patience = leaving, DRAIN_S
-        while left and patience > 0:
+        left = leaving
+
+        def over() -> bool:
+            nonlocal left, lowest
             context.told(f"drains {where}: {len(left)} pods left")
-            refused = {named(it): why for it in left if (why := context.disrupting.evict(it)) is not None}
-            context.wait(LOOK_S)
-            patience -= LOOK_S
+            refused.clear()
+            for it in left:
+                why = context.disrupting.evict(it)
+                if why is not None:
+                    refused[named(it)] = why
+                elif cache.pods.items() <= (it["metadata"].get("labels") or {}).items():
+                    lowest = min(lowest, _available(context, cache))  # at once: nobody looks more closely than this
             lowest = min(lowest, _available(context, cache))
             left = _still(context, left)
+            return not left
+
+        context.until(over, DRAIN_S, LOOK_S)
         how = f"kubectl --context={context.api.context} drain {where} --ignore-daemonsets --delete-emptydir-data"
         why = "; ".join(f"{pod}: {reason}" for pod, reason in list(refused.items())[:2])
         stuck = f"{len(left)} pods left after {DRAIN_S:.0f} s; {why}"

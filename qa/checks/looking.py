@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seawall.operators.cnpg import API_VERSION as CNPG
 from seawall.qa import register
-from seawall.qa.checks.context import Cluster, Context
+from seawall.qa.checks.context import Cluster
 from seawall.qa.checks.model import UndecidedError, seen
 from seawall.qa.checks.stacks import differences
 from seawall.qa.evidence.model import Observation
@@ -88,16 +87,3 @@ def spread(pods: Sequence[Manifest]) -> str:
         on.setdefault(node(pod), []).append(pod["metadata"]["name"])
     shared = {where: sorted(names) for where, names in on.items() if len(names) > 1}
     return "; ".join(f"{', '.join(names)} on {where or 'no node'}" for where, names in shared.items())
-
-
-def pooler_pods(context: Context, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
-    """The pods of a pooler."""
-    return list(context.api.every("v1", "Pod", namespace, labels))
-
-
-def cluster_resource(context: Context, name: str, namespace: str) -> Manifest:
-    """A Cluster resource. Raises `UndecidedError` when there is none: then there is nothing to try."""
-    found = context.api.find(CNPG, "Cluster", name, namespace)
-    if found is None:
-        raise UndecidedError(f"there is no Cluster {namespace}/{name} on {context.api.context}")
-    return found

@@ -230,7 +230,7 @@ class Verdict:
     score: int
     steps: tuple[Step, ...]
     next: tuple[Todo, ...]
-    """What to do, what helps most first."""
+    """What to do, the worst first."""
     qualities: tuple[Quality, ...]
     waivers: tuple[Note, ...]
     """What somebody accepts, and until when, by whom and why."""

@@ -43,6 +43,7 @@ def page(content: Content) -> str:
             limits={"stores": STORES, "bands": BANDS, "findings": FINDINGS, "short": SHORT},
             namespaces=_namespaces(content),
             states={test.id: test.state for test in content.tests},
+            risk_ids={risk.id for risk in content.risks},
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own files
             data=Markup(embedded(to_data(content, drawn))),  # noqa: S704 - cannot end the element that it is in

@@ -72,7 +72,7 @@ def _step(step: Decided) -> Step:
 
 
 def _todos(steps: Iterable[Step]) -> list[Todo]:
-    """One for each mend: the worst first, then what names a command, then what settles most."""
+    """One for each mend: the worst first, then what names a command, then by the steps' order."""
     found: dict[str, list[Reason]] = {}
     for step in steps:
         for reason in step.reasons:
@@ -86,7 +86,7 @@ def _todos(steps: Iterable[Step]) -> list[Todo]:
         )
         for mend, reasons in found.items()
     ]
-    return sorted(made, key=lambda todo: (-Gate[todo.gate], "`" not in todo.mend, -len(todo.about)))
+    return sorted(made, key=lambda todo: (-Gate[todo.gate], "`" not in todo.mend))
 
 
 def risks(outcomes: Iterable[Outcome]) -> tuple[Risk, ...]:

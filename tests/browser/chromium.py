@@ -13,6 +13,10 @@ LIBRARIES = r"lib(?!c6|c-bin|c-dev|c-l10n)|chromium-common"
 """What comes along: every library but the C library, whose version is this machine's own."""
 HERE = ("libc6", "libgcc-s1")
 FONT = "fonts-liberation"
+DEFAULT_FONT = (
+    '<match target="pattern"><edit name="family" mode="append_last"><string>Liberation Sans</string></edit></match>'
+)
+"""For whoever asks for no font that is here, as `system-ui` does."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -60,6 +64,6 @@ def _fonts(work: Path, folder: Path) -> Path:
     )
     file.write_text(
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">'
-        f"<fontconfig><dir>{folder}</dir><cachedir>{work / 'fonts'}</cachedir>{names}</fontconfig>"
+        f"<fontconfig><dir>{folder}</dir><cachedir>{work / 'fonts'}</cachedir>{names}{DEFAULT_FONT}</fontconfig>"
     )
     return file

@@ -90,13 +90,8 @@ def served(tools: Tools, module_workplace: Workplace, pgbouncer: PgBouncer) -> A
     made.stop()
 
 
-def named(served: Served) -> str:
-    """A name that the server's certificate has and this machine resolves."""
-    return ports.LOOPBACK
-
-
 def test_a_client_signs_in_with_everything_verified(served: Served) -> None:
-    [found] = served.probe(served.step(host=named(served), query="SELECT current_user, current_database()"))
+    [found] = served.probe(served.step(host=ports.LOOPBACK, query="SELECT current_user, current_database()"))
 
     assert found["outcome"] == "signed-in", found
     assert found["tls"] == "TLSv1.3"
@@ -106,7 +101,7 @@ def test_a_client_signs_in_with_everything_verified(served: Served) -> None:
 def test_another_authority_and_another_name_are_not_trusted(served: Served, module_workplace: Workplace) -> None:
     other = Authority(module_workplace("other")).file.read_text()
 
-    [by_authority] = served.probe(served.step(host=named(served)), AUTHORITY=other)
+    [by_authority] = served.probe(served.step(host=ports.LOOPBACK), AUTHORITY=other)
     [by_name] = served.probe(served.step(host="127.1"), AUTHORITY=served.secrets["AUTHORITY"])
 
     assert by_authority["outcome"] == "untrusted"
@@ -115,7 +110,7 @@ def test_another_authority_and_another_name_are_not_trusted(served: Served, modu
 
 
 def test_walls_between_tenants_are_told_from_a_wrong_password(served: Served) -> None:
-    host = named(served)
+    host = ports.LOOPBACK
     other = next(it.database for it in served.application.cluster.applications if it != served.application)
 
     no_tls, elsewhere, as_superuser = served.probe(
@@ -131,7 +126,7 @@ def test_walls_between_tenants_are_told_from_a_wrong_password(served: Served) ->
 
 
 def test_the_instance_turns_everybody_away_before_a_password_is_asked_for(served: Served) -> None:
-    port, host = served.shared.server.port, named(served)
+    port, host = served.shared.server.port, ports.LOOPBACK
 
     superuser, role, wrong_database = served.probe(
         served.step(host=host, port=port, user_from="", user="postgres", database="postgres"),
@@ -145,7 +140,7 @@ def test_the_instance_turns_everybody_away_before_a_password_is_asked_for(served
 
 
 def test_prepared_statements_over_several_server_connections(served: Served, pgbouncer: PgBouncer) -> None:
-    [found] = served.probe(served.step("postgres-prepared", host=named(served)))
+    [found] = served.probe(served.step("postgres-prepared", host=ports.LOOPBACK))
 
     if pgbouncer.version >= PREPARED_SINCE:
         assert "failed" not in found, found
@@ -159,7 +154,7 @@ def test_more_clients_than_the_pool_has_wait_and_are_answered(served: Served) ->
     settings = served.application.settings
     clients = 3 * settings.max_db_connections
 
-    [found] = served.probe(served.step("postgres-load", host=named(served), clients=clients, duration=3))
+    [found] = served.probe(served.step("postgres-load", host=ports.LOOPBACK, clients=clients, duration=3))
 
     assert (found["signed_in"], found["failed"]) == (clients, 0), found
     assert found["answers"] > clients
@@ -168,6 +163,6 @@ def test_more_clients_than_the_pool_has_wait_and_are_answered(served: Served) ->
 
 
 def test_a_dead_server_is_refused_and_a_strange_one_broken(served: Served) -> None:
-    [refused] = served.probe(served.step(host=named(served), port=1))
+    [refused] = served.probe(served.step(host=ports.LOOPBACK, port=1))
 
     assert refused["outcome"] == "refused"

@@ -23,10 +23,11 @@ def main(count: int = LONG, seed: int = SEED) -> int:
         _no_production(clusters)
         found = []
         for it in points(clusters, count, seed):
-            print(f"{it.number + 1}/{count}: {_signal(it)} after {it.seconds:.1f} s, left {len(it.left)}", flush=True)
+            ended = f"exit code {it.code}, left {len(it.left)}"
+            print(f"{it.number + 1}/{count}: {_signal(it)} after {it.seconds:.1f} s, {ended}", flush=True)
             found.append(it)
     PAGE.write_text(page(found, seed), encoding="utf-8")
-    return 1 if any(_wrong(it) for it in found) else 0
+    return 1 if any(it.wrong for it in found) else 0
 
 
 def _no_production(clusters: Clusters) -> None:
@@ -50,20 +51,23 @@ verify, was cordoned or paused when the process had ended; *left* is what did so
 def page(found: list[Point], seed: int) -> str:
     """The page."""
     rows = [
-        (str(it.number + 1), _signal(it), f"{it.seconds:.1f} s", str(it.code), _told(it.there), _told(it.left))
+        (
+            str(it.number + 1),
+            _signal(it),
+            f"{it.seconds:.1f} s",
+            "over before" if it.over else str(it.code),
+            _told(it.there),
+            _told(it.left),
+        )
         for it in found
     ]
     head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", seed=seed, tests=", ".join(TESTS))
     table = markdown.table(("run", "signal", "after", "exit code", "there", "left"), rows)
-    return f"{head}{table}\n\n{len(found)} runs, {sum(map(_wrong, found))} that left anything.\n"
+    return f"{head}{table}\n\n{len(found)} runs, {sum(it.wrong for it in found)} that left anything or went on.\n"
 
 
 def _signal(it: Point) -> str:
     return it.signal.name
-
-
-def _wrong(it: Point) -> bool:
-    return bool(it.left) or (it.signal is signal.SIGINT and bool(it.there))
 
 
 def _told(things: list[str]) -> str:
@@ -76,4 +80,6 @@ def _told(things: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    # What is started in the background ignores ^C, and so would the runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(*map(int, sys.argv[1:])))

@@ -10,8 +10,14 @@ from verify_clusters import APPS, Clusters, data_pods, marked
 from verify_process import Verify, run, start
 from verify_promql import EMPTY, address, saying, serving
 
-TESTS = ("DFLY-E2E-003", "DB.CNPG.SHARED-E2E-005", "DFLY-E2E-005", "DB.CNPG.SHARED-E2E-006")
-"""Probes in every place of both clusters, a drain of two nodes, a paused pooler."""
+TESTS = (
+    "DFLY-E2E-003",
+    "DB.CNPG.SHARED-E2E-003",
+    "DB.CNPG.SHARED-E2E-005",
+    "DFLY-E2E-005",
+    "DB.CNPG.SHARED-E2E-006",
+)
+"""Probes in every place of both clusters and in a new one, a drain of two nodes, a paused pooler."""
 SEED = 20261122
 SHORT, LONG = 6, 30
 _PAUSE_S = 2.0
@@ -25,12 +31,21 @@ class Point:
     signal: signal.Signals
     seconds: float
     """After the plan was shown."""
+    over: bool
+    """Whether the run had ended before."""
     code: int
     there: list[str]
     """What was there at once after the process had ended."""
     left: list[str]
     """What was there after `--cleanup`; for ^C, which needs none, the same."""
     said: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether anything stayed, or the run did not end by the signal."""
+        stopped = 130 if self.signal is signal.SIGINT else -signal.SIGKILL
+        ended = self.over or self.code == stopped
+        return bool(self.left) or not ended or (self.signal is signal.SIGINT and bool(self.there))
 
 
 def begin(clusters: Clusters, metrics: str) -> Verify:
@@ -74,6 +89,7 @@ def _interrupted(clusters: Clusters, metrics: str, number: int, seconds: float) 
     made = begin(clusters, metrics)
     how = (signal.SIGINT, signal.SIGKILL)[number % 2]
     time.sleep(seconds)
+    over = made.process.poll() is not None
     made.process.send_signal(how)
     code = made.ended()
     there = _settled(clusters) if how is signal.SIGKILL else marked(clusters)
@@ -82,7 +98,7 @@ def _interrupted(clusters: Clusters, metrics: str, number: int, seconds: float) 
         cleaned, told = run(clusters, "--peer", APPS, "--cleanup", "--yes")
         assert cleaned == 0, told
         said += told
-    return Point(number, how, seconds, code, there, marked(clusters), said)
+    return Point(number, how, seconds, over, code, there, marked(clusters), said)
 
 
 def _settled(clusters: Clusters) -> list[str]:

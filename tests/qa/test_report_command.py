@@ -47,6 +47,7 @@ def test_without_a_source_it_is_the_stack_of_the_gate_with_both_gates(tmp_path: 
     for story in ("STORY-DB-DRAGONFLY-OPERATOR-CLUSTER", "STORY-DB-CNPG-SHARED-CLUSTER"):
         assert f"{story}: CONCERNS" in said, "no test counts without evidence"
         assert story in text
+    assert re.search(r"commit <code>[0-9a-f]{12}(, changed since)?</code>", text)
     known = register.load()
     assert set(re.findall(r'id="risk=([^"]+)"', text)) == set(known.risks)
     assert set(re.findall(r'id="test=([^"]+)"', text)) == set(known.tests)

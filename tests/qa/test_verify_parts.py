@@ -60,9 +60,17 @@ def _said(value: Any) -> Any:
     return {key: it for key, it in found.items() if it != {}}
 
 
-@given(OBJECTS, OBJECTS, OBJECTS)
-def test_two_patches_as_one(thing: dict[str, Any], left: dict[str, Any], right: dict[str, Any]) -> None:
-    assert patched(thing, marks.merged(left, right)) == patched(patched(thing, left), right)
+MINE = st.dictionaries(st.sampled_from("ab"), LEAVES | st.none())
+THEIRS = st.dictionaries(st.sampled_from("cd"), LEAVES | st.none())
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), LEAVES), MINE, THEIRS)
+def test_two_patches_of_different_fields_as_one(
+    thing: dict[str, Any], left: dict[str, Any], right: dict[str, Any]
+) -> None:
+    whole, one, other = {"m": thing}, {"m": left, "x": left}, {"m": right, "y": right}
+
+    assert patched(whole, marks.merged(one, other)) == patched(patched(whole, one), other)
 
 
 def test_marks_go_with_the_way_back() -> None:
@@ -204,17 +212,17 @@ def store(s3: ThreadedMotoServer) -> tuple[S3Store, Any]:
 
 def test_the_object_store_is_listed_looked_at_and_read(s3: ThreadedMotoServer) -> None:
     mine, client = store(s3)
-    client.create_bucket(Bucket="b", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     for number in range(1005):
-        client.put_object(Bucket="b", Key=f"p/{number:04}", Body=b"x")
-    client.put_object(Bucket="b", Key="q", Body=b"text", ServerSideEncryption="AES256")
+        client.put_object(Bucket="bucket", Key=f"p/{number:04}", Body=b"x")
+    client.put_object(Bucket="bucket", Key="q", Body=b"text", ServerSideEncryption="AES256")
 
-    assert len(mine.list("b", "p/")) == 1005
-    assert dict(mine.head("b", "q")) == {"encryption": "AES256"}
-    assert mine.read("b", "q") == b"text"
+    assert len(mine.list("bucket", "p/")) == 1005
+    assert dict(mine.head("bucket", "q")) == {"encryption": "AES256"}
+    assert mine.read("bucket", "q") == b"text"
     assert mine.list("no-such-bucket", "p/") == []
-    with pytest.raises(UndecidedError, match="answers HeadObject s3://b/none with 404"):
-        mine.head("b", "none")
+    with pytest.raises(UndecidedError, match="answers HeadObject s3://bucket/none with 404"):
+        mine.head("bucket", "none")
 
 
 def test_an_object_store_that_is_not_there_decides_nothing() -> None:

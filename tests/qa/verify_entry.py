@@ -41,7 +41,8 @@ def force(how: str) -> None:
     until = Context.until
 
     def shorter(self: Context, holds, seconds: float, pause: float = 2.0):  # type: ignore[no-untyped-def]
-        return until(self, holds, min(seconds, MOST_S), min(pause, 0.5))
+        most = disruptions.DRAIN_S if pause == disruptions.LOOK_S else MOST_S
+        return until(self, holds, min(seconds, most), min(pause, 0.5))
 
     Context.until = shorter  # type: ignore[method-assign]
 

@@ -54,6 +54,8 @@ class Verify:
 def start(clusters: Clusters, *words: str, how: How = "plain") -> Verify:
     """Starts `seawall verify --context infra`, with the kubeconfig of both."""
     command: Sequence[str] = [sys.executable, "-m", "seawall.cli"]
+    if "--evidence" not in words and "--cleanup" not in words:  # never into this checkout's own
+        words = (*words, "--evidence", str(clusters.kubeconfig.with_name("evidence")))
     if how != "whole":
         stacks = clusters.kubeconfig.with_name("stacks")
         if not stacks.exists():
