@@ -69,7 +69,7 @@ def points(clusters: Clusters, count: int, seed: int = SEED) -> Iterator[Point]:
         length = _whole(clusters, metrics)
         for number in range(count):
             data_pods(clusters)
-            seconds = chance.uniform(0, length)
+            seconds = chance.uniform(0, 0.9 * length)  # a later one may come after its end
             yield _interrupted(clusters, metrics, number, seconds)
 
 
