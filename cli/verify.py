@@ -22,7 +22,12 @@ EXIT_CODES = (
 )
 MOST_JOBS = 16
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -72,8 +77,9 @@ def verify(
 ) -> None:
     """Run the register's tests against real clusters and keep evidence of each. Nothing is created unless asked.
 
-    Everything that is created is labelled, and removed at the end, on ^C, and by --cleanup after a kill. What rights it
-    takes and what it costs is in docs/verify.md.
+    Everything that is created is labelled, and removed at the end, on ^C, and by --cleanup after a kill.
+
+    What rights it takes and what it costs is in docs/verify.md.
 
     Example: [bold]seawall verify --context infra --peer apps --probe --metrics https://metrics.example.org[/]
     """
@@ -86,7 +92,7 @@ def verify(
         raise UserError("--metrics-token is for --metrics: give that as well")
     if cleanup:
         contexts = [name for name in (context, peer) if name is not None]
-        _cleanup(contexts, kubeconfig, run, Console(highlight=False), yes=yes)
+        _cleanup(contexts, kubeconfig, run, Console(highlight=False), only_list=plan, yes=yes)
         return
     from seawall.qa.checks import UndecidedError
     from seawall.qa.evidence import files
@@ -96,6 +102,9 @@ def verify(
     from seawall.qa.verify.plan import show_plan
     from seawall.qa.verify.verification import Allowed, Verification
 
+    if evidence is not None and evidence.exists() and not evidence.is_dir():
+        raise UserError(f"--evidence {evidence}: must be a folder, or a name that is free")
+    checks = chosen(test)
     key = signer(sign_with) if sign_with is not None else None
     asked = Asked(context, peer, kubeconfig, stack, peer_stack, metrics, metrics_token, s3_endpoint)
     screen = Console(highlight=False)
@@ -105,7 +114,7 @@ def verify(
         except UndecidedError as error:
             raise EnvironmentFailure(str(error)) from None
         verification = Verification(
-            chosen(test),
+            checks,
             around,
             Allowed(probe=probe, disrupt=disruptive, undisruptable=refused, jobs=jobs),
             head=head(around.checkout),
@@ -116,8 +125,10 @@ def verify(
         return
     _confirm(verification, screen, yes=yes)
     folder = evidence if evidence is not None else around.checkout / files.FOLDER
-    failed = _run(verification, screen, lambda it: files.write(folder, it, signer=key))
-    screen.print(f"evidence in {folder}", markup=False, soft_wrap=True)
+    kept: list[Path] = []
+    failed = _run(verification, screen, lambda it: kept.append(files.write(folder, it, signer=key)))
+    if kept:
+        screen.print(f"evidence in {folder}", markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 
@@ -130,13 +141,22 @@ def _confirm(verification: "Verification", screen: "Console", *, yes: bool) -> N
     if yes:
         return
     if sys.stdin.isatty() and screen.is_terminal:
-        if not typer.confirm("Begin?"):
-            raise typer.Abort
+        _agreed("Begin?")
     elif changing:
         raise UserError("it would change what runs, and nobody is there to agree: give --yes")
 
 
-def _run(verification: "Verification", screen: "Console", keep: "Callable[[Evidence], Path]") -> bool:
+def _agreed(question: str) -> None:
+    """Returns when the answer is yes. Raises `KeyboardInterrupt` for a no, or ^C: nothing has happened yet."""
+    try:
+        if typer.confirm(question):
+            return
+    except typer.Abort:
+        pass
+    raise KeyboardInterrupt
+
+
+def _run(verification: "Verification", screen: "Console", keep: "Callable[[Evidence], None]") -> bool:
     """Runs and keeps the evidence; whether a test failed. Raises `EnvironmentFailure` when something was left."""
     from rich.markup import escape
 
@@ -165,17 +185,22 @@ def _run(verification: "Verification", screen: "Console", keep: "Callable[[Evide
         finally:
             with shielded(lambda text: screen.print(text)):
                 left = verification.finish()
+                for line in left:  # here, for an interrupt ends what is below
+                    screen.print(f"[red]stays:[/] {escape(line)}", soft_wrap=True)
     screen.print(", ".join(f"{count} {what}" for what, count in counts.items()))
     if left:
         raise EnvironmentFailure(
-            "not everything could be put back and removed; seawall verify --cleanup tries again:\n  "
-            + "\n  ".join(left)
+            "not everything could be put back and removed; seawall verify --cleanup with the same contexts tries again"
         )
     return counts["failed"] > 0
 
 
-def _cleanup(contexts: list[str], kubeconfig: Path | None, run: str | None, screen: "Console", *, yes: bool) -> None:
+def _cleanup(
+    contexts: list[str], kubeconfig: Path | None, run: str | None, screen: "Console", *, only_list: bool, yes: bool
+) -> None:
     """Lists what runs have left, asks, removes. Raises `EnvironmentFailure` when something stays."""
+    from rich.markup import escape
+
     from seawall.qa.checks import UndecidedError
     from seawall.qa.verify import leftovers
     from seawall.qa.verify.api import KubeCluster
@@ -197,15 +222,16 @@ def _cleanup(contexts: list[str], kubeconfig: Path | None, run: str | None, scre
             found.append(cluster)
     if not found:
         screen.print("nothing is left")
+    if not found or only_list:
         return
     if not yes:
         if not (sys.stdin.isatty() and screen.is_terminal):
             raise UserError(
                 "nobody is there to agree: give --yes (a run that still goes on loses its objects; --run ID)"
             )
-        if not typer.confirm("Put back and remove all of it? A run that still goes on loses its objects."):
-            raise typer.Abort
-    stays = [f"{cluster.context}: {line}" for cluster in found for line in leftovers.remove(cluster, run)]
+        _agreed("Put back and remove all of it? A run that still goes on loses its objects.")
+    with screen.status("puts back and removes") as status:
+        stays = leftovers.remove(found, run, told=lambda text: status.update(escape(text)))
     if stays:
         raise EnvironmentFailure("could not be put back or removed:\n  " + "\n  ".join(stays))
     screen.print("put back and removed")

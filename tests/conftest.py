@@ -20,6 +20,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+EVIDENCE = Path(__file__).parents[1] / "docs" / "qa" / "evidence"
+
+
+@pytest.fixture(autouse=True)
+def no_evidence_of_tests() -> Iterator[None]:
+    """No test writes into the checkout's own evidence: what is kept there is somebody's word about a real run."""
+    before = _evidence()
+    yield
+    changed = before ^ _evidence()
+    assert not changed, f"the test changed {', '.join(sorted(name for name, _ in changed))} in {EVIDENCE}"
+
+
+def _evidence() -> set[tuple[str, int]]:
+    """Name and time of the last change of every file."""
+    return {(it.name, it.stat().st_mtime_ns) for it in EVIDENCE.iterdir()}
+
+
 @pytest.fixture(scope="session")
 def toolchain(pytestconfig: pytest.Config) -> Mapping[str, Path]:
     """The executables of the sandbox, kubectl and the Pulumi CLI; built when they are missing, with progress shown.

@@ -23,7 +23,8 @@ class Session:
     """One connection. Every call may raise `OSError`, `ValueError` for what is no reply, `RefusedCommandError`."""
 
     def __init__(self, step: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-        self.reached = reach.connect(str(step["host"]), int(step["port"]))
+        patience = float(step.get("patience", reach.PATIENCE_S))
+        self.reached = reach.connect(str(step["host"]), int(step["port"]), patience)
         self._socket = self.reached.made
         if self._socket is None:
             raise ConnectionError(self.reached.outcome)
@@ -63,7 +64,7 @@ class Session:
 
 def step(given: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """A step `redis-ping` (`times`), `redis-write` or `redis-read` (`prefix`, `count`); all with `host`, `port`,
-    `password` (the variable that holds it, absent: unsigned), `tls`, `ca`.
+    `password` (the variable that holds it, absent: unsigned), `tls`, `ca`, and `patience` as a step `tcp`.
     """
     work = {"redis-ping": _ping, "redis-write": _write, "redis-read": _read}[str(given["kind"])]
     session: Session | None = None
@@ -116,14 +117,21 @@ def _write(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_sync(text: str) -> int:
-    """How many replicas have everything, by a master's `INFO replication`."""
+    """How many replicas have everything, by a master's `INFO replication`.
+
+    Dragonfly's `lag` counts what a replica lacks. Redis' counts the seconds since it was heard: there the offsets tell.
+    """
     lines = [line.partition(":") for line in text.splitlines()]
     replicas = [
         dict(pair.partition("=")[::2] for pair in rest.split(","))
         for name, _, rest in lines
         if name.startswith("slave") and name[5:].isdigit()
     ]
-    return sum(it.get("state") in IN_SYNC and it.get("lag", "0") == "0" for it in replicas)
+    own = next((rest for name, _, rest in lines if name == "master_repl_offset"), None)
+    return sum(
+        it.get("state") in IN_SYNC and it.get("lag", "0") == "0" and (own is None or it.get("offset", own) == own)
+        for it in replicas
+    )
 
 
 def _read(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kubernetes.client.exceptions import ApiException
 
 from seawall.errors import EnvironmentFailure
 from seawall.policy.estate.doors.cluster_api import TIMEOUT_S, ClusterApi
-from seawall.qa.checks.model import UndecidedError
+from seawall.qa.checks.model import UndecidedError, line
 from seawall.qa.evidence.model import ClusterSeen
 
 Manifest = dict[str, Any]
@@ -33,6 +33,10 @@ class RefusedError(Exception):
         super().__init__(text)
         self.status = status
         self.reason = reason
+
+
+class UnavailableError(UndecidedError):
+    """The API server answers, but cannot serve the request now: the same one may do in a moment."""
 
 
 class KubeCluster(ClusterApi):
@@ -96,7 +100,7 @@ class KubeCluster(ClusterApi):
         system = self.find("v1", "Namespace", "kube-system") or {}
         uid = str(system.get("metadata", {}).get("uid", ""))
         status, text = self._asked("GET", "/version")
-        version = str(_decoded(text).get("gitVersion", "")) if status == 200 else ""
+        version = str(self._decoded(text).get("gitVersion", "")) if status == 200 else ""
         if not uid or not version:
             raise EnvironmentFailure(
                 f"context {self.context}: the API server does not tell its version, or the UID of kube-system: the "
@@ -191,16 +195,30 @@ class KubeCluster(ClusterApi):
             return None
         if status in (401, 403):
             raise UndecidedError(f"context {self.context} does not allow GET {path}: the rights are in docs/verify.md")
+        if status == 429 or status >= 500:
+            raise UnavailableError(f"context {self.context} answers GET {path} with {status}")
         if status != 200:
             raise UndecidedError(f"context {self.context} answers GET {path} with {status}")
-        return _decoded(text)
+        return self._decoded(text)
 
     def _changed(self, method: str, path: str, body: Manifest, content: str = _JSON) -> Manifest:
         query = {"fieldManager": MANAGER} if method == "PATCH" else None
         status, text = self._asked(method, path, query, body=body, content=content)
         if status >= 300:
             raise _refused(status, text)
-        return _decoded(text)
+        return self._decoded(text)
+
+    def _decoded(self, text: str) -> Manifest:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise EnvironmentFailure(
+                f"what answers for context {self.context} ({self.server}) is no Kubernetes API server: no object, but "
+                f"{line(text[:60])!r}; look at the server of that context in the kubeconfig"
+            )
+        return found
 
     def _asked(
         self,
@@ -233,16 +251,6 @@ def is_simulated(node: Manifest) -> bool:
     provider = str(node.get("spec", {}).get("providerID", ""))
     kubelet = str(node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", ""))
     return any(_KWOK in mark for mark in marks) or provider.startswith("kwok") or kubelet.startswith("kwok")
-
-
-def _decoded(text: str) -> Manifest:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise EnvironmentFailure("the API server answers with something that is no object; is it a Kubernetes one?")
-    return found
 
 
 def _refused(status: int, text: str) -> RefusedError:

@@ -56,6 +56,11 @@ def look(asked: Asked, told: Callable[[str], None] = lambda _: None) -> tuple[Su
     clusters = [cluster, *([peer] if peer is not None else [])]
     told("asks the clusters who they are")
     distinct(clusters)
+    if not surroundings.deployed(stack, cluster):
+        raise UserError(
+            f"--context {asked.context}: nothing of stack {stack.name} is there, neither a Dragonfly nor a Cluster of "
+            "PostgreSQL: every test would fail; deploy it first, or look where that context leads"
+        )
     refusals = [why for it in clusters[:1] if (why := disruption.forbidden(it)) is not None]
     told(f"looks at what runs on {asked.context}")
     unreal = surroundings.unreal(stack, cluster, peer)

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from seawall.components.kubernetes.external_secret import API_VERSION as EXTERNAL_SECRETS
+from seawall.errors import EnvironmentFailure
 from seawall.operators.cnpg import API_VERSION as CNPG
 from seawall.qa.checks.model import UndecidedError
-from seawall.qa.verify.api import MANAGER, KubeCluster, RefusedError
+from seawall.qa.verify.api import MANAGER, KubeCluster, RefusedError, UnavailableError
 from seawall.qa.verify.marks import CHANGED, RUN, UNDO, unmarking
 
 Manifest = dict[str, Any]
@@ -25,6 +26,7 @@ CHANGEABLE = (("v1", "Node"), (CNPG, "Pooler"), (CNPG, "Cluster"), (EXTERNAL_SEC
 """Kinds that a run changes and puts back."""
 PATIENCE_S = 180.0
 """For everything to be gone; a namespace takes longest."""
+PAUSE_S = 0.5
 
 
 @dataclass
@@ -36,10 +38,6 @@ class Leftovers:
 
     def __bool__(self) -> bool:
         return bool(self.changed or self.created)
-
-    def runs(self) -> list[str]:
-        """The ids of the runs."""
-        return sorted({run_of(it) for it in (*self.changed, *self.created)})
 
 
 def run_of(thing: Manifest) -> str:
@@ -65,28 +63,52 @@ def find(cluster: KubeCluster, run: str | None = None) -> Leftovers:
 
 
 def remove(
-    cluster: KubeCluster,
+    clusters: Collection[KubeCluster],
     run: str | None = None,
     *,
     told: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     patience: float = PATIENCE_S,
 ) -> list[str]:
-    """Puts back and removes until nothing is left; what could not be, with the reason.
+    """Puts back and removes until nothing is left on any cluster; what could not be, with the reason.
 
-    What was changed comes first: a node that takes no pods hurts somebody, an idle pod does not.
+    An API server that does not answer is asked again: it may be back before the patience, in seconds, is over.
     """
     end = time.monotonic() + patience
-    while left := find(cluster, run):
-        refused = [*_each(left.changed, lambda it: put_back(cluster, it)), *_each(left.created, _deleting(cluster))]
-        going = [it for it in left.created if "deletionTimestamp" in it["metadata"]]
-        for thing in (*left.changed, *left.created):
-            if thing not in going:
-                told(named(thing))
-        if time.monotonic() > end:
-            return refused or [f"{named(it)} does not go" for it in (*left.changed, *left.created)]
-        sleep(0.5)
-    return []
+    todo, failed = list(clusters), list[str]()
+    while True:
+        stays = {}
+        for cluster in todo:
+            try:
+                stays[cluster] = _once(cluster, run, told)
+            except (EnvironmentFailure, UnavailableError) as error:
+                stays[cluster] = [str(error)]
+                told(str(error))
+            except UndecidedError as error:
+                failed.append(str(error))
+        todo = [cluster for cluster, lines in stays.items() if lines]
+        if not todo or time.monotonic() > end:
+            return failed + [f"{cluster.context}: {line}" for cluster in todo for line in stays[cluster]]
+        sleep(PAUSE_S)
+
+
+def _once(cluster: KubeCluster, run: str | None, told: Callable[[str], None]) -> list[str]:
+    """Asks for all of it to go; what is still there, with the reason if there is one.
+
+    What was changed comes first: a node that takes no pods hurts somebody, an idle pod does not. Raises
+    `UndecidedError` when all that is left may not be touched: to ask again helps nothing.
+    """
+    left = find(cluster, run)
+    acts = ((left.changed, lambda it: put_back(cluster, it)), (left.created, _deleting(cluster)))
+    said = [it for things, act in acts for it in _each(things, act)]
+    refused = [f"{named(thing)}: {error}" for thing, error in said]
+    forbidden = [it for _, it in said if isinstance(it, RefusedError) and it.status == 403]
+    if forbidden and len(forbidden) == len(left.changed) + len(left.created):
+        raise UndecidedError(f"{cluster.context}: {'; '.join(refused)}")
+    for thing in (*left.changed, *left.created):
+        if "deletionTimestamp" not in thing["metadata"]:
+            told(named(thing))
+    return refused or [f"{named(it)} does not go" for it in (*left.changed, *left.created)]
 
 
 def _deleting(cluster: KubeCluster) -> Callable[[Manifest], None]:
@@ -97,12 +119,14 @@ def _deleting(cluster: KubeCluster) -> Callable[[Manifest], None]:
     return delete
 
 
-def _each(things: Sequence[Manifest], act: Callable[[Manifest], None]) -> Iterator[str]:
+def _each(
+    things: Sequence[Manifest], act: Callable[[Manifest], None]
+) -> Iterator[tuple[Manifest, RefusedError | UndecidedError]]:
     for thing in things:
         try:
             act(thing)
         except (RefusedError, UndecidedError) as error:
-            yield f"{named(thing)}: {error}"
+            yield thing, error
 
 
 def put_back(cluster: KubeCluster, thing: Manifest) -> None:

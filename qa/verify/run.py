@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from seawall.errors import SeawallError
 from seawall.qa.checks.model import UndecidedError
 from seawall.qa.verify import leftovers, marks
 from seawall.qa.verify.api import KubeCluster, RefusedError
@@ -103,14 +102,7 @@ class Run:
     def finish(self, told: Callable[[str], None] = lambda _: None) -> list[str]:
         """Puts everything back and removes everything; what could not be, with the reason. May be called again."""
         self.stop()
-        failed = []
-        for name in sorted(self._touched):
-            try:
-                left = leftovers.remove(self.clusters[name], self.id, told=told)
-            except (SeawallError, UndecidedError) as error:
-                left = [str(error)]
-            failed += [f"{name}: {line}" for line in left]
-        return failed
+        return leftovers.remove([self.clusters[name] for name in sorted(self._touched)], self.id, told=told)
 
     @contextmanager
     def _write(self, name: str) -> Iterator[KubeCluster]:

@@ -50,6 +50,14 @@ def unmet(
     return found
 
 
+def deployed(stack: Declared, cluster: KubeCluster) -> bool:
+    """Whether any Dragonfly or PostgreSQL cluster that the stack declares is there; also when it declares none."""
+    kinds = [kind for several in _OPERATORS.values() for kind in several]
+    wanted = [(api_version, kind, it["metadata"]) for api_version, kind in kinds for it in stack.objects(kind)]
+    found = (cluster.find(api_version, kind, it["name"], it["namespace"]) for api_version, kind, it in wanted)
+    return not wanted or any(it is not None for it in found)
+
+
 def simulated(cluster: KubeCluster) -> str | None:
     """Why nothing really runs on a cluster; None when all its nodes are real."""
     seen = cluster.seen

@@ -2,7 +2,7 @@
 
     client ── 10.213.0.0/30 ── server (also a router: further addresses behind it)
 
-Needs root, or the right to make user namespaces with networks, and iproute2.
+Needs root (to make them) and iproute2.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from seawall.qa.verify import pods
 CLIENT, SERVER = "10.213.0.1", "10.213.0.2"
 BEHIND = "10.213.9"
 """Addresses that the client reaches by way of the server."""
+STATE, RETRANSMITS, SYN_SENT = 3, 6, "02"
+"""Columns of /proc/net/tcp, and the state of a connection that nobody has answered yet."""
 
 
 class NotPermittedError(Exception):
@@ -79,6 +82,18 @@ class Wire:
             "else: raise SystemExit(1)"
         )
         subprocess.run(["ip", "netns", "exec", self.server, sys.executable, "-c", script], check=True)
+
+    def until_sent_again(self) -> None:
+        """Waits until the client's first packet of a connection has got no answer and was sent again."""
+        for _ in range(600):
+            table = subprocess.run(
+                ["ip", "netns", "exec", self.client, "cat", "/proc/net/tcp"], capture_output=True, text=True, check=True
+            )
+            rows = [line.split() for line in table.stdout.splitlines()[1:]]
+            if any(row[STATE] == SYN_SENT and int(row[RETRANSMITS], 16) > 0 for row in rows):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the client has not sent any packet twice")
 
     def route(self, *words: str, at: str = "server") -> None:
         """Changes a route of one side."""

@@ -21,4 +21,5 @@ def command(console: Console) -> tuple[str, ...]:
 def settings(port: int, address: str, folder: Path, *more: str) -> list[str]:
     """Arguments of a server that keeps nothing."""
     given = ["--port", str(port), "--bind", address, "--dir", str(folder), "--save", "", "--appendonly", "no"]
-    return [*given, *more]
+    at_once = ["--repl-diskless-sync-delay", "0"]  # by itself a master waits 5 s for further replicas
+    return [*given, *at_once, *more]

@@ -1,7 +1,5 @@
 """The probe's own program against real sockets: every outcome is told from every other."""
 
-import time
-
 from namespaces import BEHIND, CLIENT, SERVER, Wire
 
 PORT = 6379
@@ -51,7 +49,7 @@ def test_an_answer_that_comes_late_is_slow_and_no_drop(net: Wire) -> None:
     net.route("add", "blackhole", f"{CLIENT}/32")
 
     with net.probing(tcp()) as running:
-        time.sleep(2)
+        net.until_sent_again()
         net.route("del", "blackhole", f"{CLIENT}/32")
         out, _ = running.communicate(timeout=60)
 

@@ -72,7 +72,7 @@ def test_a_denied_client_is_not_taken_for_one_with_a_wrong_password(net: Wire, s
     password = servers()
     net.route("add", "blackhole", f"{CLIENT}/32")
 
-    [found] = net.probe(step(), secrets={"PASSWORD": password})
+    [found] = net.probe(step(patience=2), secrets={"PASSWORD": password})
 
     assert found == {"outcome": "dropped"}
 
@@ -104,7 +104,8 @@ def test_writes_are_followed_until_the_replica_has_them_and_read_back(net: Wire,
     ("text", "count"),
     [
         ("role:master\r\nconnected_slaves:0\r\n", 0),
-        ("slave0:ip=10.0.0.1,port=6379,state=online,offset=5,lag=0\r\n", 1),
+        ("slave0:ip=10.0.0.1,port=6379,state=online,offset=5,lag=0\r\nmaster_repl_offset:5\r\n", 1),
+        ("slave0:ip=10.0.0.1,port=6379,state=online,offset=4,lag=0\r\nmaster_repl_offset:5\r\n", 0),
         (
             "slave0:ip=10.0.0.1,port=9999,state=stable_sync,lag=0\r\nslave1:ip=10.0.0.2,port=9999,state=full_sync,lag=0",
             1,

@@ -6,13 +6,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from interrupting import LONG, SEED, TESTS, Point, points
-from stack_in_sandbox import apply
+from interrupting import LONG, SEED, SHORT, TESTS, Point, points
 from stack_samples import CHECKOUT
-from verify_clusters import Clusters, standing
+from verify_clusters import no_production, standing
 
 from seawall.pages import markdown
-from seawall.qa.verify import marks
 
 PAGE = CHECKOUT / "docs" / "interrupts.md"
 
@@ -20,7 +18,7 @@ PAGE = CHECKOUT / "docs" / "interrupts.md"
 def main(count: int = LONG, seed: int = SEED) -> int:
     """Interrupts, writes the page; the exit code is 1 when anything was left."""
     with tempfile.TemporaryDirectory(prefix="seawall-") as folder, standing(Path(folder)) as clusters:
-        _no_production(clusters)
+        no_production(clusters)
         found = []
         for it in points(clusters, count, seed):
             ended = f"exit code {it.code}, left {len(it.left)}"
@@ -30,20 +28,19 @@ def main(count: int = LONG, seed: int = SEED) -> int:
     return 1 if any(it.wrong for it in found) else 0
 
 
-def _no_production(clusters: Clusters) -> None:
-    metadata = {"name": "kube-system", "labels": {marks.NON_PRODUCTION: "true"}}
-    assert apply(clusters.api(), {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == []
-
-
 _HEAD = """# Interrupted runs
 What `seawall verify` leaves behind when it is interrupted at any point. Written by `make test-interrupts` on {day},
-seed {seed}; the tests interrupt a few runs each time.
+seed {seed}; the tests interrupt {short} runs each time.
 
 Two real API servers, the real CloudNativePG operator, the real eviction API; nodes and containers are simulated, so
-that probe pods seem to run and bring no result. Each run ({tests}) makes probe pods in every namespace of clients on
-both clusters, drains two nodes and pauses a pooler. SIGINT is ^C; a run that is killed (SIGKILL) is followed by
-`seawall verify --cleanup --yes`. The time is counted from when the plan was shown. *There* is what carried a mark of
-verify, was cordoned or paused when the process had ended; *left* is what did so in the end.
+that probe pods seem to run and bring no result, and what a run waits for is cut short. Each run makes probe pods in
+every namespace of clients on both clusters, drains two nodes and pauses a pooler
+({tests}).
+
+SIGINT is ^C, SIGTERM does the same; a run that is killed (SIGKILL) is followed by `seawall verify --cleanup --yes`.
+The time is counted from when the plan was shown, for SIGKILL from when something was made, and is spread over the whole
+length of a run. *There* is what carried a mark of verify, was cordoned or paused when the process had ended; *left* is
+what did so in the end.
 
 """
 
@@ -55,13 +52,13 @@ def page(found: list[Point], seed: int) -> str:
             str(it.number + 1),
             _signal(it),
             f"{it.seconds:.1f} s",
-            "over before" if it.over else str(it.code),
+            str(it.code),
             _told(it.there),
             _told(it.left),
         )
         for it in found
     ]
-    head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", seed=seed, tests=", ".join(TESTS))
+    head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", seed=seed, short=SHORT, tests=", ".join(TESTS))
     table = markdown.table(("run", "signal", "after", "exit code", "there", "left"), rows)
     return f"{head}{table}\n\n{len(found)} runs, {sum(it.wrong for it in found)} that left anything or went on.\n"
 

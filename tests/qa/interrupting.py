@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sandbox_helpers import until
 from verify_clusters import APPS, Clusters, data_pods, marked
-from verify_process import Verify, run, start
+from verify_process import Verify, call, start
 from verify_promql import EMPTY, address, saying, serving
 
 TESTS = (
@@ -19,7 +20,11 @@ TESTS = (
 )
 """Probes in every place of both clusters and in a new one, a drain of two nodes, a paused pooler."""
 SEED = 20261122
-SHORT, LONG = 6, 30
+SHORT, LONG = 2, 30
+SHORT_S = 5.0
+"""Into a run, for the short form: it is far from its end then."""
+DONE = " not run\n"
+"""The end of the line with a run's counts. Nothing of it is there any more."""
 _PAUSE_S = 2.0
 
 
@@ -30,9 +35,7 @@ class Point:
     number: int
     signal: signal.Signals
     seconds: float
-    """After the plan was shown."""
-    over: bool
-    """Whether the run had ended before."""
+    """After the plan was shown; for SIGKILL, after the first thing was made."""
     code: int
     there: list[str]
     """What was there at once after the process had ended."""
@@ -44,8 +47,8 @@ class Point:
     def wrong(self) -> bool:
         """Whether anything stayed, or the run did not end by the signal."""
         stopped = 130 if self.signal is signal.SIGINT else -signal.SIGKILL
-        ended = self.over or self.code == stopped
-        return bool(self.left) or not ended or (self.signal is signal.SIGINT and bool(self.there))
+        stayed = self.left or (self.signal is signal.SIGINT and self.there)
+        return bool(stayed) or self.code != stopped
 
 
 def begin(clusters: Clusters, metrics: str) -> Verify:
@@ -58,19 +61,18 @@ def begin(clusters: Clusters, metrics: str) -> Verify:
     return made
 
 
-def points(clusters: Clusters, count: int, seed: int = SEED) -> Iterator[Point]:
-    """Interrupts so many runs, by SIGINT and SIGKILL in turn, at times over the whole length of a run.
+def points(clusters: Clusters, count: int, seed: int = SEED, *, within: float | None = None) -> Iterator[Point]:
+    """Interrupts so many runs, by SIGINT and SIGKILL in turn, at times over the whole length of a run, or within its
+    first seconds.
 
     The clusters must say that they are no production.
     """
     chance = random.Random(seed)
     with serving(saying(EMPTY)) as server:
         metrics = address(server)
-        length = _whole(clusters, metrics)
+        length = _whole(clusters, metrics) if within is None else within
         for number in range(count):
-            data_pods(clusters)
-            seconds = chance.uniform(0, 0.9 * length)  # a later one may come after its end
-            yield _interrupted(clusters, metrics, number, seconds)
+            yield _interrupted(clusters, metrics, number, chance.uniform(0, length))
 
 
 def _whole(clusters: Clusters, metrics: str) -> float:
@@ -86,19 +88,25 @@ def _whole(clusters: Clusters, metrics: str) -> float:
 
 
 def _interrupted(clusters: Clusters, metrics: str, number: int, seconds: float) -> Point:
-    made = begin(clusters, metrics)
+    """A run that was over before is no interruption: another one is interrupted, earlier."""
     how = (signal.SIGINT, signal.SIGKILL)[number % 2]
+    data_pods(clusters)
+    made = begin(clusters, metrics)
+    if how is signal.SIGKILL:
+        until(lambda: marked(clusters) or made.process.poll() is not None, "something that it makes", 120)
     time.sleep(seconds)
-    over = made.process.poll() is not None
+    if made.process.poll() is not None or DONE in made.said:
+        made.ended()
+        return _interrupted(clusters, metrics, number, seconds * 0.7)
     made.process.send_signal(how)
     code = made.ended()
     there = _settled(clusters) if how is signal.SIGKILL else marked(clusters)
     said = made.said
     if how is signal.SIGKILL:
-        cleaned, told = run(clusters, "--peer", APPS, "--cleanup", "--yes")
+        cleaned, told = call(clusters, "--peer", APPS, "--cleanup", "--yes")
         assert cleaned == 0, told
         said += told
-    return Point(number, how, seconds, over, code, there, marked(clusters), said)
+    return Point(number, how, seconds, code, there, marked(clusters), said)
 
 
 def _settled(clusters: Clusters) -> list[str]:

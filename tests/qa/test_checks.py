@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from stack_samples import CHECKOUT
-from verify_breaks import BREAKS, FAILS, UNDECIDED, Break
+from verify_breaking import FAILS, UNDECIDED, Break
+from verify_breaks import BREAKS
 from verify_world import World
 
 from seawall.components.dragonfly import example

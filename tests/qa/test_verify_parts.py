@@ -196,11 +196,17 @@ def test_a_mistake_in_one_step_costs_no_other(tmp_path: Path, capsys: pytest.Cap
     assert [it["outcome"] for it in found] == ["mistake", "resolved"]
 
 
+PAGE = 10
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[ThreadedMotoServer]:
-    made = server()
-    yield made
-    made.stop()
+    """With small pages: S3's are of 1,000 objects, and it takes seconds to put as many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(PAGE))
+        made = server()
+        yield made
+        made.stop()
 
 
 def store(s3: ThreadedMotoServer) -> tuple[S3Store, Any]:
@@ -213,11 +219,12 @@ def store(s3: ThreadedMotoServer) -> tuple[S3Store, Any]:
 def test_the_object_store_is_listed_looked_at_and_read(s3: ThreadedMotoServer) -> None:
     mine, client = store(s3)
     client.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    for number in range(1005):
+    for number in range(2 * PAGE + 5):
         client.put_object(Bucket="bucket", Key=f"p/{number:04}", Body=b"x")
     client.put_object(Bucket="bucket", Key="q", Body=b"text", ServerSideEncryption="AES256")
 
-    assert len(mine.list("bucket", "p/")) == 1005
+    assert client.list_objects_v2(Bucket="bucket", Prefix="p/")["KeyCount"] == PAGE
+    assert len(mine.list("bucket", "p/")) == 2 * PAGE + 5
     assert dict(mine.head("bucket", "q")) == {"encryption": "AES256"}
     assert mine.read("bucket", "q") == b"text"
     assert mine.list("no-such-bucket", "p/") == []

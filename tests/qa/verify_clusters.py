@@ -5,9 +5,10 @@ API. Simulated: nodes, kubelets, the network; the Secrets of ExternalSecrets are
 """
 
 import copy
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,21 +18,22 @@ import boto3
 import yaml
 from rich.console import Console
 from sandbox_helpers import until
-from stack_in_sandbox import api_of, apply, deploy, items, ready, secret_doubles
+from stack_in_sandbox import api_of, apply, delete, deploy, items, ready, secret_doubles
 from verify_world import declared
 
 from seawall.operators.cnpg import POD_ROLE_LABEL
 from seawall.operators.dragonfly.projection import project
 from seawall.operators.versions import DRAGONFLY_OPERATOR, dragonfly_behaviour
 from seawall.qa.checks.object_store import archive
-from seawall.qa.verify import Place
+from seawall.qa.verify import Place, marks
 from seawall.qa.verify.api import KubeCluster
 from seawall.sandbox.cluster import Sandbox
-from seawall.sandbox.plugins.kubernetes.client import ApiServer
+from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer
 
 INFRA, APPS = "infra", "apps"
 SESSION = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "eu-central-1"}
 PATIENCE_S = 120.0
+FORGETS = timedelta(seconds=3)
 
 
 @dataclass
@@ -143,7 +145,7 @@ def _poolers_run(api: ApiServer) -> bool:
 
 
 def data_pods(made: Clusters) -> None:
-    """Doubles of the Dragonfly operator's StatefulSets, with one pod of each called master."""
+    """Doubles of the Dragonfly operator's StatefulSets, with one pod of each called master; all of them Ready."""
     api = made.api()
     behaviour = dragonfly_behaviour(DRAGONFLY_OPERATOR)
     assert behaviour is not None
@@ -151,6 +153,7 @@ def data_pods(made: Clusters) -> None:
         for it in project(dict(resource), behaviour, operator_version=DRAGONFLY_OPERATOR):
             if it["kind"] in ("StatefulSet", "PodDisruptionBudget"):
                 assert apply(api, it) == []
+    until(lambda: budgets_allow(api), "budgets that let a pod go", PATIENCE_S)
     for cache in declared(INFRA).caches:
         until(lambda it=cache: _ready(api, it), f"the data pods of {cache.name}", PATIENCE_S)  # type: ignore[misc]
         first = {"name": f"{cache.name}-0", "namespace": cache.namespace, "labels": {"role": "master"}}
@@ -158,8 +161,69 @@ def data_pods(made: Clusters) -> None:
 
 
 def _ready(api: ApiServer, cache: Any) -> bool:
+    """Whether there are exactly the pods that there should be, and none is on its way out."""
     pods = items(api, "v1", "Pod", cache.namespace, f"app={cache.name}")
-    return sum(ready(it) for it in pods) == cache.settings.replicas
+    return len(pods) == cache.settings.replicas and all(map(ready, pods))
+
+
+def no_data_pods(made: Clusters) -> None:
+    """Takes them away, and waits until they have gone: pods of one test are never taken for those of the next."""
+    api = made.api()
+    for cache in declared(INFRA).caches:
+        delete(api, "apps/v1", "StatefulSet", cache.namespace, cache.name)
+        delete(api, "policy/v1", "PodDisruptionBudget", cache.namespace, cache.name)
+    for cache in declared(INFRA).caches:
+        until(
+            lambda it=cache: not items(api, "v1", "Pod", it.namespace, f"app={it.name}"),  # type: ignore[misc]
+            f"no data pods of {cache.name}",
+            PATIENCE_S,
+        )
+
+
+def budgets_allow(api: ApiServer) -> bool:
+    """Whether every budget with pods lets one of them go; evictions of long ago are forgotten.
+
+    A budget remembers an eviction by the pod's name until the pod has gone, at most for two minutes. A simulated pod is
+    back under its name before anybody has looked, and one whose eviction was interrupted never goes.
+    """
+    served = api.kind("policy/v1", "PodDisruptionBudget")
+    assert served is not None
+    good = True
+    for it in items(api, "policy/v1", "PodDisruptionBudget"):
+        status, metadata = it.get("status", {}), it["metadata"]
+        noted = status.get("disruptedPods") or {}
+        fresh = {name: at for name, at in noted.items() if datetime.now(UTC) - datetime.fromisoformat(at) < FORGETS}
+        if fresh != noted:
+            path = f"{served.path(metadata['namespace'], metadata['name'])}/status"
+            with suppress(ApiError):  # somebody else has changed it: the next look sees to it
+                api.request("PUT", path, body={**it, "status": {**status, "disruptedPods": fresh}})
+        good &= not status.get("expectedPods") or status["disruptionsAllowed"] > 0
+    return good
+
+
+@contextmanager
+def forgetting(made: Clusters) -> Iterator[None]:
+    """Within the block budgets forget evictions in seconds."""
+    over = threading.Event()
+
+    def work() -> None:
+        api = made.api()
+        while not over.wait(0.5):
+            budgets_allow(api)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def no_production(made: Clusters, *, says: bool = True) -> None:
+    """`infra` says of itself that it is no production, or does so no more."""
+    metadata = {"name": "kube-system", **({"labels": {marks.NON_PRODUCTION: "true"}} if says else {})}
+    assert apply(made.api(), {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == []
 
 
 MARKED = (

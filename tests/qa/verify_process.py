@@ -1,4 +1,4 @@
-"""Starts `seawall verify` against the two clusters, as a process, and waits for what it says."""
+"""Calls `seawall verify` against the two clusters: in this process, or as one that can be interrupted."""
 
 import os
 import pickle
@@ -8,16 +8,47 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+import pytest
+import verify_entry
 from stack_samples import CHECKOUT
+from typer.testing import CliRunner
 from verify_clusters import APPS, INFRA, SESSION, Clusters
+from verify_entry import How
 from verify_world import declared
 
-ENTRY = Path(__file__).with_name("verify_entry.py")
-How = Literal["whole", "plain", "forced", "running"]
-"""`whole`: exactly as a user runs it; the others as in `verify_entry`."""
+from seawall.cli.verify import app
+from seawall.errors import SeawallError
+from seawall.qa.evidence import files
+from seawall.qa.evidence.model import Evidence
+
+ENTRY = Path(verify_entry.__file__)
 PLANNED = "evidence will be marked"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": SESSION["aws_access_key_id"],
+    "AWS_SECRET_ACCESS_KEY": SESSION["aws_secret_access_key"],
+    "COLUMNS": "200",
+}
+
+
+def _words(clusters: Clusters, words: Sequence[str]) -> list[str]:
+    kept = [] if "--kubeconfig" in words else ["--kubeconfig", str(clusters.kubeconfig)]
+    if "--evidence" not in words and "--cleanup" not in words:  # never into this checkout's own
+        kept += ["--evidence", str(clusters.kubeconfig.with_name("evidence"))]
+    return ["--context", INFRA, *kept, *words]
+
+
+def call(clusters: Clusters, *words: str, how: How = "plain") -> tuple[int, str]:
+    """Runs it here to its end: exit code, and what it said."""
+    with pytest.MonkeyPatch.context() as patch:
+        verify_entry.given({name: declared(name) for name in (INFRA, APPS)}, patch.setattr)
+        verify_entry.force(how, patch.setattr)
+        done = CliRunner().invoke(app, _words(clusters, words), env=ENVIRONMENT)
+    if isinstance(done.exception, SeawallError):
+        return done.exception.exit_code, f"{done.output}error: {done.exception}"
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
 
 
 @dataclass
@@ -51,28 +82,19 @@ class Verify:
         return "".join(self.lines)
 
 
-def start(clusters: Clusters, *words: str, how: How = "plain") -> Verify:
-    """Starts `seawall verify --context infra`, with the kubeconfig of both."""
+def start(clusters: Clusters, *words: str, how: How | None = None) -> Verify:
+    """Starts it as a process; without `how`, exactly as a user does."""
     command: Sequence[str] = [sys.executable, "-m", "seawall.cli"]
-    if "--evidence" not in words and "--cleanup" not in words:  # never into this checkout's own
-        words = (*words, "--evidence", str(clusters.kubeconfig.with_name("evidence")))
-    if how != "whole":
+    if how is not None:
         stacks = clusters.kubeconfig.with_name("stacks")
         if not stacks.exists():
             stacks.write_bytes(pickle.dumps({name: declared(name) for name in (INFRA, APPS)}))
         command = [sys.executable, str(ENTRY), str(stacks), how]
     return Verify(
         subprocess.Popen(
-            [*command, "verify", "--context", INFRA, "--kubeconfig", str(clusters.kubeconfig), *words],
+            [*command, "verify", *_words(clusters, words)],
             cwd=CHECKOUT,
-            env={
-                **os.environ,
-                "AWS_ACCESS_KEY_ID": SESSION["aws_access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": SESSION["aws_secret_access_key"],
-                "PYTHONPATH": str(CHECKOUT),
-                "COLUMNS": "200",
-                "PYTHONUNBUFFERED": "1",
-            },
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,8 +103,10 @@ def start(clusters: Clusters, *words: str, how: How = "plain") -> Verify:
     )
 
 
-def run(clusters: Clusters, *words: str, how: How = "plain") -> tuple[int, str]:
-    """Runs it to its end: exit code, and what it said."""
-    made = start(clusters, *words, how=how)
-    code = made.ended()
-    return code, made.said
+def evidence(folder: Path) -> dict[str, Evidence]:
+    """Test id → the evidence that a run has kept; every file is whole."""
+    found = {}
+    for it in files.read_all(folder):
+        assert it.evidence is not None, it.problem
+        found[it.evidence.test] = it.evidence
+    return found
