@@ -32,7 +32,8 @@ MOUNT = "/opt/seawall"
 PYTHON = "/venv/bin/python"
 """The interpreter of the sidecar's image, which has no shell."""
 
-FINAL = tuple(sorted({*Failure} - {Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED}))
+_PASSING = (Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED)
+FINAL = tuple(sorted(int(code) for code in Failure if code not in _PASSING))
 """Exit codes after which a second run would find the same: the Job fails at once."""
 
 LATEST_START_SECONDS = 3600

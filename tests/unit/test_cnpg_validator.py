@@ -1,5 +1,6 @@
 """The validator as the CronJob runs it: the rendered ConfigMap alone, in a process of its own, and the other tools."""
 
+import itertools
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from seawall.pages import validator as page
 
 ALLOWED = {"boto3", "botocore", "urllib3", "lz4", "zstandard", "cramjam"}
 """What the image has besides the standard library; urllib3 is botocore's own."""
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def archive(endpoint: str, request: pytest.FixtureRequest) -> Archive:
     name = re.sub("[^a-z]+", "-", request.node.name.lower())[:40].strip("-")
-    return Archive(endpoint, f"{name}-{abs(hash(request.node.name)) % 1000}", Numbering(MIB))
+    return Archive(endpoint, f"{name}-{next(_numbers)}", Numbering(MIB))
 
 
 def container(made: CnpgSharedClusterArgs) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def test_files_of_another_backup_are_named(archive: Archive, name: str, content:
 
 
 def test_a_wrong_page_is_named_with_its_place(archive: Archive) -> None:
-    """Recovery does not read it, so the restore succeeds, with a page that PostgreSQL will refuse to read."""
+    """Recovery does not read it, so a server comes up, and refuses to read the page: its rows are lost."""
     data = page(0) + flipped(page(1), 5000) + page(2)
     newest = backed_up(archive, **{f"./{DATA}": data, f"./{DATA}.1": page(pages.PAGES_PER_FILE)})
     ran = deep(archive)
@@ -180,6 +180,16 @@ def test_a_wrong_page_is_named_with_its_place(archive: Archive) -> None:
     place = int(ran.failed["deep-pages"].partition("(byte ")[2].partition(" ")[0])
     unpacked = gzip.decompress(archive.content(f"base/{newest.id}/data.tar.gz"))
     assert unpacked[place : place + pages.PAGE] == flipped(page(1), 5000)
+    assert (ran.code, ran.report["restorable"]) == (Failure.BACKUP_DAMAGED, False)
+    assert f"{DATA}, page 1 (byte " in ran.report["unrestorable_because"]
+
+
+@pytest.mark.parametrize("fork", ["fsm", "vm"])
+def test_a_wrong_page_of_a_map_loses_no_row(archive: Archive, fork: str) -> None:
+    """PostgreSQL takes it for an empty one (`RBM_ZERO_ON_ERROR`)."""
+    backed_up(archive, **{f"./{DATA}_{fork}": flipped(page(0), 5000)})
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-pages"}
     assert (ran.code, ran.report["restorable"]) == (Failure.BACKUP_DAMAGED, True)
 
 
@@ -312,6 +322,7 @@ def test_memory_stays_bounded_whatever_an_object_unpacks_to(archive: Archive) ->
     import tracemalloc
 
     backed_up(archive, **{"./pg_xact/0001": bytes(32 * MIB)})
+    assert validate(archive).failed == {}  # what the first client of a process loads, and keeps, is not counted
     tracemalloc.start()
     try:
         assert deep(archive).failed == {}

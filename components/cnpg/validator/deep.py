@@ -33,6 +33,8 @@ def read(archive: Archive, store: Store, wanted: Expectation, findings: Findings
 
 _NAMED = {"PG_VERSION", "global/pg_control", "backup_label"}
 _INIT_FORK = 3
+_MENDED_FORKS = (1, 2)
+"""Free space map and visibility map: PostgreSQL takes a wrong page of theirs for an empty one."""
 
 
 @dataclass
@@ -77,7 +79,7 @@ class _Reading:
             if (block.database, block.relation) not in self.unlogged
         }
         restored = self._wal(set(suspects))
-        self._pages([text for block, text in suspects.items() if block not in restored])
+        self._pages({block: text for block, text in suspects.items() if block not in restored})
 
     def _fatal(self, why: str) -> None:
         self.archive.unrestorable = self.archive.unrestorable or why
@@ -140,14 +142,17 @@ class _Reading:
         elif trouble := control.problem(content, self.info.system):
             yield trouble
 
-    def _pages(self, wrong: list[str]) -> None:
+    def _pages(self, wrong: dict[Block, str]) -> None:
         if self.info.checksums is not True:
             told = "the server keeps no" if self.info.checksums is False else "backup.info does not speak of"
             self.findings.skipped("deep-pages", f"{told} checksums")
             return
-        problems = [f"{text}, and no record of the backup's WAL writes it anew" for text in wrong]
+        problems = [f"{text}, and no record of the backup's WAL writes it anew" for text in wrong.values()]
         if problems and self.more:
             problems.append(f"and {self.more} more wrong pages")
+        for block, text in wrong.items():
+            if block.fork not in _MENDED_FORKS:  # PostgreSQL refuses to read such a page: its rows are lost
+                self._fatal(text)
         counts = self.findings.counts
         checked = f"{counts['deep pages']} pages of {counts['deep relation files']} files"
         self.findings.judged("deep-pages", problems, checked)
