@@ -28,9 +28,7 @@ class Drilled:
     """The archive's place, which begins the names of objects in messages."""
 
 
-def drilled(
-    scene: Scene, drill: Drill, objects: Objects, tools: Tools, workplace: Callable[[str], Path]
-) -> Drilled:
+def drilled(scene: Scene, drill: Drill, objects: Objects, tools: Tools, workplace: Callable[[str], Path]) -> Drilled:
     """Runs the drill to its end. Where it restores nothing, a restore is tried by hand: its truth is wanted as well."""
     past = scene.past
     manifest = rendered.object_store(scene.store, *CHANGES)
@@ -67,8 +65,7 @@ def _tell(scene: Scene, drill: Drill) -> None:
     settings = json.loads(file.read_text())
     folder = settings["archive"].rpartition("/")[0]
     age = int((datetime.now(UTC) - scene.past.pulse).total_seconds()) + SPARE
-    asked = {"database": DATABASE, "query": None, "table": None, "equals": None}
-    asked |= {"newer_than": None, "checksum": None, "show": False}
+    asked = {"database": DATABASE}
     settings |= {
         "bucket": scene.store.bucket,
         "archive": f"{folder}/{scene.server}",

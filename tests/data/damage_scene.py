@@ -8,17 +8,16 @@ from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
-import zstandard
-from damage_source import PAUSE, SERVER, Past
+from damage_source import SERVER, Past
 from damage_store import Copied, LocalStore
 from failing_store import Fault, failing
 from object_store import ObjectStore
 
 from seawall.components.cnpg.validator.classes import Failure
 from seawall.sandbox import ports
+
 
 @dataclass
 class Scene:
@@ -57,7 +56,9 @@ class Scene:
 
     def inside(self, member: str, change: Callable[[bytes], bytes | None]) -> None:
         """Changes a file within the tars of the newest base backup, or takes it away; the rest is packed as it was."""
-        for key in self.copied.keys(self.base("data")):
+        for key in self.copied.keys(self.base("")):
+            if ".tar" not in key:
+                continue
             body = gzip.decompress(self.copied.body(key))
             if (made := _repacked(body, member, change)) is not None:
                 self.copied.put(key, gzip.compress(made, 1))
@@ -170,3 +171,36 @@ def another_bucket(scene: Scene) -> Iterator[Scene]:
 def another_name(scene: Scene) -> Iterator[Scene]:
     """They are told a server's name that has no archive."""
     yield replace(scene, server="shared-postgres-2")
+
+
+DEFAULT, ALL, DEEP, BOTH, NOBODY = "", "--all", "--deep", "--deep --all", "nobody"
+"""Modes of the validator, the cheapest first; `nobody`: none of them can see it."""
+MODES = (DEFAULT, ALL, DEEP, BOTH)
+WHOLE, SHORT, HARMED, FAILED = "whole", "short", "harmed", "failed"
+"""What a restore comes to: see `damage_source.Truth`."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One kind of damage and what is expected."""
+
+    name: str
+    do: Do
+    mode: str
+    """The cheapest mode that names it."""
+    says: dict[str, str]
+    """Check → a part of its message in that mode; no other check fails."""
+    code: Failure | None
+    """Its class; None when nobody names it."""
+    restorable: bool | None
+    """What the validator says in that mode; None: not known."""
+    truth: str
+    """What a restore really comes to."""
+    drill: str | None
+    """The class of the drill's failure; None when it succeeds."""
+    front: Fronted = as_it_is
+    versioned: bool = False
+    wary: bool = False
+    """Whether the validator calls it not restorable although every row comes back: what is broken is something else."""
+    rest: timedelta = field(default=timedelta(minutes=1))
+    """How long ago the newest WAL was archived."""

@@ -89,6 +89,8 @@ class Past:
     """Where the file of `closed` is in the data directory."""
     index: str
     """And the file of its index."""
+    beside: str
+    """The file of `beside`, in the tablespace's tar."""
     space: str
     """The number of the tablespace."""
     place: Path
@@ -174,8 +176,8 @@ def lived(tools: Tools, store: LocalStore, workplace: Callable[[str], Path]) -> 
     server.sql(f"CREATE TABLESPACE fast LOCATION '{place}'")
     source = _Writer(server)
     closed, transaction = source.closed()
-    ((relation, index, space),) = source.ask(
-        "SELECT pg_relation_filepath('closed'), pg_relation_filepath('closed_pkey'), "
+    ((relation, index, beside, space),) = source.ask(
+        "SELECT pg_relation_filepath('closed'), pg_relation_filepath('closed_pkey'), pg_relation_filepath('beside'), "
         "(SELECT oid::text FROM pg_tablespace WHERE spcname = 'fast')"
     )
     split = Archive(_in_parts(archive.manifest), store, SERVER, tools, archive.home)
@@ -205,6 +207,7 @@ def lived(tools: Tools, store: LocalStore, workplace: Callable[[str], Path]) -> 
         checksum=checksum,
         relation=relation,
         index=index,
+        beside=beside.partition(f"/{space}/")[2],
         space=space,
         place=place,
         transaction=transaction,

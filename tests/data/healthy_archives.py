@@ -165,9 +165,9 @@ class _Making:
         for place, key in enumerate(wal):
             suffix = before if place < switch else after
             content = gzip.decompress(self._life.objects[key])
-            self._made.objects[key.removesuffix(".gz") + suffix] = (_packed(content, suffix), dates[key])
+            self._made.objects[key.removesuffix(".gz") + suffix] = (COMPRESS[suffix](content), dates[key])
             if place == switch - 1 and before != after and self._happens(0.3, "one file was archived twice"):
-                self._made.objects[key.removesuffix(".gz") + after] = (_packed(content, after), dates[key])
+                self._made.objects[key.removesuffix(".gz") + after] = (COMPRESS[after](content), dates[key])
 
     def _put_backups(self, kept: list[str], dates: Mapping[str, datetime]) -> None:
         draw, skew = self._random, timedelta(seconds=self._random.uniform(-SKEW, SKEW))
@@ -185,7 +185,7 @@ class _Making:
                     times = {"begin_time": begun + skew, "end_time": ended + skew}
                     self._made.objects[f"{folder}/{file}"] = (_with(body, times), ended)
                 else:
-                    packed = _packed(gzip.decompress(body), suffix)
+                    packed = COMPRESS[suffix](gzip.decompress(body))
                     self._made.objects[f"{folder}/{file.removesuffix('.gz')}{suffix}"] = (packed, ended)
             if self._happens(0.1, "it is kept from retention"):
                 self._made.objects[f"{folder}/annotations/keep"] = (b"standalone", ended)
@@ -212,10 +212,6 @@ class _Making:
             made.objects |= {"base/": (b"", self._ended), "wals/": (b"", self._ended)}
         if self._happens(0.2, "the labels of base backups were not archived"):
             made.objects = {name: each for name, each in made.objects.items() if ".backup" not in name}
-
-
-def _packed(content: bytes, suffix: str) -> bytes:
-    return COMPRESS[suffix](content)
 
 
 def _with(body: bytes, times: Mapping[str, datetime]) -> bytes:

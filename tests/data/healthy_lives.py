@@ -1,4 +1,4 @@
-"""Real servers whose archives are the stuff of the random ones: of several shapes, each with barman-cloud's own objects."""
+"""Real servers whose archives are what the random ones are made of: each with barman-cloud's own objects."""
 
 from collections.abc import Callable
 from pathlib import Path

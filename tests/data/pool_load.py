@@ -133,16 +133,17 @@ class Crowd:
         """How many are how far, of one group or of all."""
         return Counter(it.state for it in self.clients if group in (None, it.group))
 
-    def until(self, enough: Callable[[], bool], each: Callable[[], None] = lambda: None) -> None:
+    def until(self, enough: Callable[[], bool], each: Callable[[], None] = lambda: None, *, refusals: int = 0) -> None:
         """Let them go on until it is enough; `each` is called again and again. Raises `AssertionError` with the states.
 
-        Clients that neither go on nor are served make it wait, up to a limit that only a mistake comes to.
+        That is when more than so many `refusals` come, or when nothing goes on for so long that only a mistake does it.
         """
         end = time.monotonic() + _WAIT_SECONDS
         while True:
             each()
             if enough():
                 return
+            assert self.states()[State.REFUSED] <= refusals, f"{self.states()}, {set(self.said())}"
             assert time.monotonic() < end, f"nothing goes on: {self.states()}, {set(self.said())}"
             self._tick()
 

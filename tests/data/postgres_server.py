@@ -76,7 +76,14 @@ class Postgres:
         home.mkdir(exist_ok=True)
         unprivileged.own(home)
         made = cls(home, tools, settings or {}, hba, ident)
-        options = ("--username", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        options: tuple[str, ...] = (
+            "--username",
+            SUPERUSER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        )
         options += ("--data-checksums",) if checksums else ()
         made.run("initdb", *options, f"--wal-segsize={segment_mib}", "--pgdata", made.data)
         made.configure()

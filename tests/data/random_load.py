@@ -91,9 +91,12 @@ class Client:
         """Commits one transaction after the other until it is over or the server is gone."""
 
         def work(connection: psycopg.Connection[Any]) -> None:
+            done = 0
             while not over.is_set():
                 self._transact(connection)
-                over.wait(self._random.random() * self._pause)
+                done += 1
+                # Slower with time: a base backup waits for archiving, which a slow machine does slower than we write.
+                over.wait(self._random.random() * self._pause * (1 + done / 30))
 
         until_gone(self._connect, work)
 
@@ -229,7 +232,7 @@ class RandomLoad:
     """Several clients and somebody who keeps the database: VACUUM, checkpoints, WAL switches, new indexes."""
 
     def __init__(self, connect: Connect, *, seed: int, clients: int, pause: float = 0.05) -> None:
-        """`pause` is the longest between two transactions of a client, in seconds."""
+        """`pause` is the longest between two transactions of a client at first, in seconds; it grows with time."""
         self.clients = [Client(name, connect, seed * 1000 + name, pause) for name in range(clients)]
         self._connect = connect
         self._random = random.Random(seed)

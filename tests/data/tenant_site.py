@@ -31,7 +31,8 @@ def running(stack: TenantStack, tools: Tools, pgbouncer: PgBouncer, workplace: W
     shared.start()
     for number, name in enumerate((SUPERUSER, *BY_CERTIFICATE, METRICS_ROLE, BOOTSTRAPPED)):
         shared.set_password(name, f"password-{number}-of-nobody")
-    if pgbouncer.version < AUTH_DATABASE_SINCE:  # it looks passwords up in the database that the client wants
+    looks_up_apart = pgbouncer.version >= AUTH_DATABASE_SINCE
+    if not looks_up_apart:
         for application in stack.args.applications:
             shared.look_up_in(application.database)
     certificates = {name: authority.issue(name, purpose="client") for name in BY_CERTIFICATE}
@@ -39,16 +40,11 @@ def running(stack: TenantStack, tools: Tools, pgbouncer: PgBouncer, workplace: W
     for pooler in poolers.values():
         pooler.start()
     try:
-        yield Site(stack, shared, poolers, certificates)
+        yield Site(stack, shared, poolers, certificates, looks_up_apart)
     finally:
         for pooler in poolers.values():
             pooler.stop()
         shared.server.stop("immediate")
-
-
-def looks_up_apart(pgbouncer: PgBouncer) -> bool:
-    """Whether it looks passwords up in a database of its own: if not, a closed database keeps its owner out as well."""
-    return pgbouncer.version >= AUTH_DATABASE_SINCE
 
 
 def reopen(site: Site) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import rendered
 from damage_drill import Drilled, drilled
-from damage_scene import Scene
+from damage_scene import BOTH, MODES, NOBODY, SHORT, WHOLE, Damage, Scene
 from damage_source import CHANGES, Past
-from damages import BOTH, DAMAGES, MODES, NOBODY, SHORT, WHOLE, Damage
+from damages import DAMAGES
 from data_page import Figures
 from data_tools import LONG, Tools
 from drill_double import Objects
@@ -33,11 +33,11 @@ pytestmark = pytest.mark.timeout(600, func_only=True)
 Workplace = Callable[[str], Path]
 SECTION = "Damage"
 NOTE = (
-    "One kind of damage at a time, done to a copy of one real archive. *Named by* is the cheapest mode of the validator "
-    "that sees it (`default`, `--all`, `--deep`); *restorable* is its answer in that mode. *Restore* is what a real "
-    "restore came to: `whole` is every row, `short` every row up to some commit, `harmed` that rows are wrong or cannot "
-    "be read, `failed` that no server came up. The drill asks for the digest of a table that does not change and for a "
-    "fresh row; it says `restored`, or the class of its failure."
+    "One kind of damage at a time, done to a copy of one real archive. *Named by* is the cheapest mode of the "
+    "validator that sees it (`default`, `--all`, `--deep`), *restorable* its answer in that mode. *Restore* is what a "
+    "real restore came to: `whole` is every row, `short` every row up to some commit, `harmed` that rows are wrong or "
+    "cannot be read, `failed` that no server came up. The drill reads every table, and asks for the digest of one that "
+    "does not change and for a fresh row; it says `restored`, or the class of its failure."
 )
 TRIED = ("WAL is missing in the middle", "backup.info is missing")
 """Those whose drill runs in the short form too: one that fails and one that succeeds."""
@@ -117,9 +117,7 @@ def objects(sandbox: Sandbox) -> Objects:
 
 
 @pytest.fixture(scope="module")
-def drill(
-    past: Past, sandbox: Sandbox, objects: Objects, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Drill]:
+def drill(past: Past, sandbox: Sandbox, objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     """One deployed drill for all of them: each is told another bucket."""
     args = rendered.cluster(past.store, *CHANGES)
     made = Drill(sandbox, objects, past.store, args, tmp_path_factory.mktemp("drill"))
@@ -128,9 +126,7 @@ def drill(
     made.remove()
 
 
-@pytest.mark.parametrize(
-    "damage", [it for it in DAMAGES if LONG or it.name in TRIED], ids=lambda damage: damage.name
-)
+@pytest.mark.parametrize("damage", [it for it in DAMAGES if LONG or it.name in TRIED], ids=lambda damage: damage.name)
 def test_every_verdict_is_the_truth(
     damage: Damage,
     past: Past,

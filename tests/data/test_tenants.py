@@ -41,7 +41,7 @@ TABLE_NOTE = (
 )
 REFUSED = "Tenants: what refused"
 REFUSED_NOTE = "The same ways on the cluster of `infra`: what said no, and how often."
-NO_REPLICATION = "pg_hba|certificate|no authentication method is found|no such user|login rejected"
+NO_REPLICATION = "pg_hba|certificate|no authentication method is found|no such user|login rejected|unsupported startup"
 """What refuses replication: PostgreSQL, or PgBouncer, whose lines about all databases are not about replication."""
 OWN_WALLS = (
     ("infra", "trixie"),
@@ -67,7 +67,7 @@ def site(name: str, tools: Tools, pgbouncer: PgBouncer, module_workplace: Workpl
 @pytest.fixture
 def walled(site: Site, tools: Tools, pgbouncer: PgBouncer) -> Site:
     """The site as it is in the end: its Jobs have run, if its PgBouncer can do with them."""
-    if tenant_site.looks_up_apart(pgbouncer):
+    if site.looks_up_apart:
         tenant_site.close(site, tools)
     return site
 
@@ -140,7 +140,7 @@ def test_before_the_jobs_the_lines_alone_keep_tenants_apart(site: Site, pgbounce
     measured = site.measure(ways)
     assert differences(measured, site.promised(ways)) == {}
     assert differences(measured, site.predicted(ways)) == {}
-    if data_tools.LONG and tenant_site.looks_up_apart(pgbouncer):
+    if data_tools.LONG and site.looks_up_apart:
         record(site, measured, pgbouncer, figures)
 
 

@@ -14,6 +14,16 @@ CLOCKS_DIFFER_S = 300
 
 _SHOWN = 200
 
+_NAMED = 3
+"""Tables that a message names."""
+
+_STORED = (
+    "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'm', 't', 'S') AND c.relpersistence = 'p' ORDER BY c.oid"
+)
+"""What has rows of its own in files: tables, materialised views, what is stored out of line, sequences."""
+
 _WITHOUT_DATA = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
 """Classes of SQLSTATE whose messages name objects and rights, and never a value."""
 
@@ -25,7 +35,7 @@ class Answer:
     database: str
     name: str
     kind: str
-    """`answers`, `equals`, `newer_than` or `checksum`."""
+    """`answers`, `readable`, `equals`, `newer_than` or `checksum`."""
     ok: bool
     message: str
     rows: int | None = None
@@ -46,6 +56,28 @@ def answers(session: Session, database: str) -> Answer:
         "AND n.nspname NOT LIKE 'pg\\_%'"
     )
     return Answer(database, "answers", "answers", True, f"it answers; tables: {tables}")
+
+
+def readable(session: Session, database: str) -> Answer:
+    """Whether every table can be read to its end: PostgreSQL looks at each page's checksum when it reads it.
+
+    A restore copies files, and recovery reads only what the WAL names, so a damaged page shows first when it is asked
+    for. Indexes are left out: they hold no rows of their own.
+    """
+    tables = [name for (name,) in session.rows(_STORED)]
+    unread = []
+    for name in tables:
+        try:
+            session.rows(f"SET LOCAL enable_indexonlyscan = off; SELECT pg_catalog.count(*) FROM ONLY {name}")  # noqa: S608 - quoted by PostgreSQL
+        except DatabaseError as error:
+            unread.append(f"{name}: {error}")
+            if error.code is None:
+                break  # nobody answers any more
+    message = f"every page of {len(tables)} tables was read"
+    if unread:
+        more = f"; and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
+        message = f"what came back cannot be read: {'; '.join(unread[:_NAMED])}{more}"
+    return Answer(database, "every table", "readable", not unread, message)
 
 
 def ask(session: Session, check: Check, point: datetime) -> Answer:

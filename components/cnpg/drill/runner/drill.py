@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .api import CONFIG_MAP, Api, ApiError
 from .archive import Archive
-from .checks import answers, ask, by_database
+from .checks import answers, ask, by_database, readable
 from .database import DatabaseError, Server, Session
 from .failures import DrillError, Failure
 from .plan import Plan
@@ -170,6 +170,7 @@ class Drill:
         for database, checks in by_database(self._plan.checks):
             try:
                 with server.session(database, self._deadline) as session:
+                    report.answers.append(readable(session, database))
                     report.answers += [ask(session, check, point) for check in checks]
             except DatabaseError as error:
                 raise DrillError(Failure.SIGN_IN, f"database {database}: {error}") from None
