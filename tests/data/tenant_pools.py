@@ -1,5 +1,6 @@
 """As many PgBouncers as the poolers of a stack have pods at the worst, and the server connections that they open."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ DIRECT = "without a pooler"
 """As which (`application_name`) clients come that are to be counted apart."""
 _COUNT = """select usename, count(*) from pg_stat_activity
 where backend_type = 'client backend' and pid <> pg_backend_pid() and (application_name = %s) = %s group by 1"""
+_WAIT_SECONDS = 60.0
 _SLOW = """create or replace function public.user_search(uname text) returns table (usename name, passwd text)
 language sql security definer set search_path = pg_catalog, pg_temp as
 'select pg_sleep({seconds}); select usename, passwd from pg_catalog.pg_shadow where usename = uname'"""
@@ -61,6 +63,18 @@ class Pools:
     def most(self, application: ApplicationArgs) -> int:
         """Connections to one database that all pods of a pooler may open together."""
         return (application.settings.instances + ENDING_PODS) * application.settings.max_db_connections
+
+    def forget(self) -> None:
+        """Forget what was seen, when the connections of PgBouncers that were ended are gone as well."""
+        end = time.monotonic() + _WAIT_SECONDS
+        while True:
+            self.peaks.clear()
+            self.peak = 0
+            self.look()
+            if not self.exceeded():
+                return
+            assert time.monotonic() < end, f"connections stay: {self.exceeded()}"
+            time.sleep(0.1)
 
     def look(self) -> None:
         """Count the server connections now."""

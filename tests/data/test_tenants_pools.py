@@ -16,6 +16,7 @@ import tenant_pools
 from data_page import Figures
 from data_tools import PgBouncer, Tools
 from pool_load import Crowd, State
+from pooled_server import Pooler
 from tenant_pools import DIRECT, Pools
 from tenant_stack import TenantStack
 
@@ -42,10 +43,19 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=("infra", "sandbox") if data_tools.LONG else ("sandbox",))
-def pools(request: pytest.FixtureRequest, tools: Tools, pgbouncer: PgBouncer, workplace: Workplace) -> Iterator[Pools]:
-    with tenant_pools.running(TenantStack(request.param), tools, pgbouncer, workplace) as made:
+@pytest.fixture(scope="module", params=("infra", "sandbox") if data_tools.LONG else ("sandbox",))
+def every_pod(
+    request: pytest.FixtureRequest, tools: Tools, pgbouncer: PgBouncer, module_workplace: Workplace
+) -> Iterator[Pools]:
+    with tenant_pools.running(TenantStack(request.param), tools, pgbouncer, module_workplace) as made:
         yield made
+
+
+@pytest.fixture
+def pools(every_pod: Pools) -> Pools:
+    """The pods of the poolers, with nothing seen yet."""
+    every_pod.forget()
+    return every_pod
 
 
 AT_ONCE = 20
@@ -132,22 +142,29 @@ def direct(pools: Pools, application: ApplicationArgs) -> psycopg.Connection[tup
     return psycopg.connect(**{**options, **own})
 
 
-@pytest.mark.parametrize("pools", ["sandbox"], indirect=True)
+@pytest.mark.parametrize("every_pod", ["sandbox"], indirect=True)
 def test_larger_pools_than_the_settings_know_are_seen(pools: Pools) -> None:
     """A Pooler that was changed by hand; the settings refuse such a size."""
-    for pod in pools.pods["shop"]:
-        pod.stop()
-        pod.ini = pod.ini.replace("default_pool_size = 5", "default_pool_size = 15")
-        pod.ini = pod.ini.replace("max_db_connections = 6", "max_db_connections = 16")
-        assert "default_pool_size = 15\n" in pod.ini
-        pod.start()
-    with Crowd() as crowd:
-        pools.come(crowd, lambda application: 20 if application.name == "shop" else 1)
-        crowd.until(lambda: pools.peaks["shop"] >= 45, pools.look)
-    assert pools.exceeded()["shop"] == (pools.peaks["shop"], 18)
+    with ExitStack() as kept:
+        for pod in pools.pods["shop"]:
+            kept.callback(again, pod, pod.ini)
+            larger = pod.ini.replace("default_pool_size = 5\n", "default_pool_size = 15\n")
+            assert larger != pod.ini
+            again(pod, larger.replace("max_db_connections = 6\n", "max_db_connections = 16\n"))
+        with Crowd() as crowd:
+            pools.come(crowd, lambda application: 20 if application.name == "shop" else 1)
+            crowd.until(lambda: pools.peaks["shop"] >= 45, pools.look)
+        assert pools.exceeded()["shop"] == (pools.peaks["shop"], 18)
 
 
-@pytest.mark.parametrize("pools", ["sandbox"], indirect=True)
+def again(pod: Pooler, ini: str) -> None:
+    """Starts it with another file."""
+    pod.stop()
+    pod.ini = ini
+    pod.start()
+
+
+@pytest.mark.parametrize("every_pod", ["sandbox"], indirect=True)
 def test_clients_beyond_the_limit_are_refused_and_the_others_go_on(pools: Pools, figures: Figures) -> None:
     application = pools.applications["shop"]
     most = application.settings.max_client_conn

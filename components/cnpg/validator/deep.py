@@ -11,12 +11,13 @@ from .findings import Findings
 from .info import BackupInfo
 from .pages import Block
 from .quick import Archive
-from .records import ForeignError, Records
+from .records import ForeignError, LengthError, Records
 from .segments import SUFFIXES
 from .settings import Expectation
 from .store import MissingError, Store
 from .tarball import Member, Tarball
 from .unpacking import CannotUnpackError, DamagedError, unpacked
+from .wals import EMPTY
 
 _SUSPECTS = 10_000
 """Wrong pages that are remembered until the WAL says whether recovery writes them anew."""
@@ -163,7 +164,7 @@ class _Reading:
         if made is None or made.last is None:
             self.findings.skipped("deep-wal", "there is no WAL to read")
             return set()
-        every = [place for place in _places(self.archive, info) if place not in found.empty]
+        every = [place for place in _places(self.archive, info) if found.unfit.get(place) != EMPTY]
         chosen = {place for place in every if place[1] <= info.last_needed or place == made.last}
         rest = {found.key(*place): place for place in every if place not in chosen}
         chosen |= {rest[name] for name in (rest if self.wanted.every else self._sample(list(rest)))}
@@ -180,6 +181,8 @@ class _Reading:
                 continue
             except (DamagedError, ForeignError) as error:
                 problems.append(f"{self.wanted.where(key)}: {error}")
+                if isinstance(error, LengthError):
+                    self.archive.stopped_by((timeline, number), problems[-1])
             except MissingError:
                 problems.append(f"{self.wanted.where(key)} was in the list, and is not there")
             if number <= info.last_needed:

@@ -27,6 +27,10 @@ _LONGEST = 64 << 20
 _ZEROS = bytes(PAGE)
 
 
+class LengthError(DamagedError):
+    """A segment has not a segment's length. PostgreSQL does not even look into it: recovery stops with an error."""
+
+
 class ForeignError(Exception):
     """A segment is of another server, or of another place; the text says of which."""
 
@@ -64,9 +68,9 @@ class Records:
         total, switched = 0, False
         for page in _paged(pieces):
             if total >= self.numbering.size:
-                raise DamagedError(f"it goes on after {self.numbering.size} bytes, the size of a segment")
+                raise LengthError(f"it goes on after {self.numbering.size} bytes, the size of a segment")
             if len(page) < PAGE:
-                raise DamagedError(f"it ends after {total + len(page)} bytes; a segment has {self.numbering.size}")
+                raise LengthError(f"it ends after {total + len(page)} bytes; a segment has {self.numbering.size}")
             if switched:
                 if page != _ZEROS and not self._empty(page, number, total):
                     raise DamagedError(f"at byte {total}: there is something after the record that ends the segment")
@@ -76,7 +80,7 @@ class Records:
             total += PAGE
             fresh = False
         if total != self.numbering.size:
-            raise DamagedError(f"it ends after {total} bytes; a segment has {self.numbering.size}")
+            raise LengthError(f"it ends after {total} bytes; a segment has {self.numbering.size}")
         self._next = number + 1
 
     def _empty(self, page: bytes, number: int, place: int) -> bool:
