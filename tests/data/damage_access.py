@@ -29,9 +29,7 @@ def _moment(minutes: int) -> str:
 
 
 def _ends_later(scene: Scene) -> None:
-    text = scene.copied.body(scene.base("backup.info")).decode()
-    old = next(it for it in text.splitlines() if it.startswith("end_time="))
-    scene.info(old, f"end_time={datetime.now(UTC) + timedelta(hours=2)}")
+    scene.info("end_time", str(datetime.now(UTC) + timedelta(hours=2)))
 
 
 ACCESS = (

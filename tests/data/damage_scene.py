@@ -41,18 +41,36 @@ class Scene:
         return f"{self.place}base/{self.past.newest.id}/{name}"
 
     def wal(self, number: int, suffix: str = ".gz") -> str:
-        """The WAL file of this place in `Past.segments`; -1 is the newest."""
-        name = self.past.segments[number]
-        return f"{self.place}wals/{name[:16]}/{name}{suffix}"
+        """A WAL file: 0 is that in which the newest backup begins, 1 the first after its end, -1 the newest of all."""
+        names = self.past.segments
+        place = names.index(self.past.newest.end_wal) + number if number > 0 else number
+        return f"{self.place}wals/{names[place][:16]}/{names[place]}{suffix}"
+
+    @property
+    def since(self) -> list[str]:
+        """All WAL files from the newest backup's begin on."""
+        return [f"{self.place}wals/{name[:16]}/{name}.gz" for name in self.past.segments]
+
+    @property
+    def begin(self) -> int:
+        """Where the newest backup begins, in the WAL file 0."""
+        return int(self.field("begin_offset"))
+
+    def field(self, name: str) -> str:
+        """A value of the newest backup.info."""
+        lines = self.copied.body(self.base("backup.info")).decode().splitlines()
+        (line,) = (line for line in lines if line.startswith(f"{name}="))
+        return line.partition("=")[2]
 
     @property
     def history(self) -> str:
         """The history of the second timeline."""
         return f"{self.place}wals/00000002.history.gz"
 
-    def info(self, old: str, new: str) -> None:
-        """Replaces a text in the newest backup.info."""
-        self.copied.change(self.base("backup.info"), lambda body: _replaced(body, old.encode(), new.encode()))
+    def info(self, name: str, value: str) -> None:
+        """Replaces a value of the newest backup.info."""
+        old = f"{name}={self.field(name)}\n".encode()
+        self.copied.change(self.base("backup.info"), lambda body: body.replace(old, f"{name}={value}\n".encode()))
 
     def inside(self, member: str, change: Callable[[bytes], bytes | None]) -> None:
         """Changes a file within the tars of the newest base backup, or takes it away; the rest is packed as it was."""
@@ -75,11 +93,6 @@ class Scene:
         key = f"{self.place}base/{begun:%Y%m%dT%H%M%S}/backup.info"
         self.copied.put(key, "\n".join([*sorted(lines), ""]).encode(), like=self.base("backup.info"))
         self.copied.date(key, ago)
-
-
-def _replaced(body: bytes, old: bytes, new: bytes) -> bytes:
-    assert body.count(old) == 1, f"{old!r} is {body.count(old)} times in {body!r}"
-    return body.replace(old, new)
 
 
 def _repacked(body: bytes, member: str, change: Callable[[bytes], bytes | None]) -> bytes | None:
@@ -178,6 +191,8 @@ DEFAULT, ALL, DEEP, BOTH, NOBODY = "", "--all", "--deep", "--deep --all", "nobod
 MODES = (DEFAULT, ALL, DEEP, BOTH)
 WHOLE, SHORT, HARMED, FAILED = "whole", "short", "harmed", "failed"
 """What a restore comes to: see `damage_source.Truth`."""
+UNSURE = f"{HARMED}|{FAILED}"
+"""One of the two: it depends on what PostgreSQL happens to read first."""
 
 
 @dataclass(frozen=True)
@@ -195,9 +210,9 @@ class Damage:
     restorable: bool | None
     """What the validator says in that mode; None: not known."""
     truth: str
-    """What a restore really comes to."""
+    """What a restore really comes to; with `|` one of several."""
     drill: str | None
-    """The class of the drill's failure; None when it succeeds."""
+    """The class of the drill's failure, with `|` one of several; None when it succeeds."""
     front: Fronted = as_it_is
     versioned: bool = False
     wary: bool = False

@@ -137,10 +137,14 @@ class Past:
             return Truth("harmed", len(found), "the rows are not those that were written")
         return Truth("whole" if len(found) == len(wanted) else "short", len(found))
 
-    def rows_until(self, wal: str) -> range:
-        """How many rows of `ledger` the WAL up to a segment, that one included, brings."""
+    def rows_until(self, wal: str, *, more: bool = False) -> range:
+        """How many rows of `ledger` the WAL up to a segment, that one included, brings.
+
+        With `more` the next segment may bring some as well: it is damaged, at a place that is not known.
+        """
         end = (int(wal[8:16], 16) * 256 + int(wal[16:], 16) + 1) * SEGMENT
-        return range(sum(row.after <= end for row in self.rows), sum(row.before < end for row in self.rows) + 1)
+        last = end + SEGMENT if more else end
+        return range(sum(row.after <= end for row in self.rows), sum(row.before < last for row in self.rows) + 1)
 
 
 class TidyArchive(Archive):

@@ -24,8 +24,8 @@ _OLD = PAUSE + timedelta(minutes=1)
 
 def _foreign_wal(scene: Scene, number: int) -> None:
     key = scene.wal(number)
-    name = scene.past.segments[number]
-    other = scene.past.other[f"wals/00000001{name[8:16]}/00000001{name[8:]}.gz"]
+    name = key.rpartition("/")[2]
+    other = scene.past.other[f"wals/00000001{name[8:16]}/00000001{name[8:]}"]
     scene.copied.change(key, lambda _: other)
 
 
@@ -117,7 +117,7 @@ WAL = (
     ),
     Damage(
         "all WAL since the base backup is missing",
-        lambda s: s.copied.remove(*(s.wal(number) for number in range(len(s.past.segments)))),
+        lambda s: s.copied.remove(*s.since),
         DEFAULT,
         {"wal-needed": "missing", "wal-chain": "no WAL at or after", "wal-age": "no WAL"},
         Failure.WAL_HOLE,
@@ -195,9 +195,9 @@ WAL = (
         DEFAULT,
         {"wal-objects": "is empty"},
         Failure.WAL_DAMAGED,
-        True,
-        SHORT,
-        "incomplete",
+        False,
+        FAILED,
+        "restore",
     ),
     Damage(
         "an empty WAL file at the end",
@@ -205,9 +205,9 @@ WAL = (
         DEFAULT,
         {"wal-objects": "is empty"},
         Failure.WAL_DAMAGED,
-        True,
-        SHORT,
-        "assertion",
+        False,
+        FAILED,
+        "restore",
     ),
     Damage(
         "the WAL that the base backup needs is empty",
@@ -235,7 +235,7 @@ WAL = (
         DEEP,
         {"deep-wal": "a segment has 16777216"},
         Failure.WAL_DAMAGED,
-        True,
+        False,
         FAILED,
         "restore",
     ),
@@ -245,7 +245,7 @@ WAL = (
         DEEP,
         {"deep-wal": "a segment has 16777216"},
         Failure.WAL_DAMAGED,
-        True,
+        False,
         FAILED,
         "restore",
     ),
@@ -255,7 +255,7 @@ WAL = (
         DEFAULT,
         {"wal-objects": "a segment has 16777216"},
         Failure.WAL_DAMAGED,
-        True,
+        False,
         FAILED,
         "restore",
     ),
@@ -291,9 +291,9 @@ WAL = (
     ),
     Damage(
         "flipped bit in the WAL that the base backup needs, packed anew",
-        lambda s: s.copied.change(s.wal(0), packed(flipped(60))),
+        lambda s: s.copied.change(s.wal(0), packed(flipped(s.begin + 20))),
         DEEP,
-        {"deep-wal": "a"},
+        {"deep-wal": "the checksum of a record is wrong"},
         Failure.WAL_DAMAGED,
         False,
         FAILED,

@@ -203,7 +203,8 @@ class _Making:
             if self._happens(0.5, "its first file is there"):
                 made.objects[f"{folder}/data.tar.gz"] = (self._life.objects[f"base/{kept[-1]}/data.tar.gz"], begun)
         partial = [key for key in wal if self._kind(key) is Kind.PARTIAL]
-        if partial and self._happens(0.4, "the old primary archived once more on its own timeline"):
+        left = any(self._kind(key) is Kind.HISTORY and _order(key) > _order(partial[-1]) for key in wal if partial)
+        if left and self._happens(0.4, "the old primary archived once more on its own timeline"):
             key = partial[-1]
             made.objects[key.replace(".partial", "")] = (self._life.objects[key], dates[key])
         elif partial and self._happens(0.3, "the partial file is gone"):

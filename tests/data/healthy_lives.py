@@ -12,6 +12,8 @@ from data_tools import LONG, Tools
 from healthy_archives import Life
 from postgres_server import SUPERUSER, Postgres
 
+from seawall.sandbox import ports
+
 Workplace = Callable[[str], Path]
 _FEW = {"autovacuum": "off", "max_wal_size": "64MB", "min_wal_size": "32MB"}
 
@@ -75,8 +77,8 @@ def _from_a_standby(store: LocalStore, tools: Tools, workplace: Workplace) -> Li
     _written(primary, 1)
     home = workplace("standby")
     copied = ("--pgdata", home / "data", "--checkpoint=fast", "--no-sync", "--write-recovery-conf")
-    primary.run("pg_basebackup", *copied)
-    address = f"host={primary.home} port={primary.port} user={SUPERUSER}"
+    primary.run("pg_basebackup", *copied, "--host", ports.LOOPBACK)
+    address = f"host={ports.LOOPBACK} port={primary.port} user={SUPERUSER}"
     standby = Postgres.adopt(unprivileged.own(home), tools, {**_FEW, "primary_conninfo": address})
     standby.start()
     _written(primary, 1)

@@ -70,7 +70,7 @@ FORBIDDEN = {
     ),
     "reach the server": (
         "copy (select 1) to program 'true'",
-        "copy (select 1) to '/tmp/out'",
+        "copy (select 1) to '/written'",
         "select pg_read_file('postgresql.conf')",
         "select pg_ls_dir('.')",
         "select lo_import('/etc/passwd')",
@@ -78,7 +78,7 @@ FORBIDDEN = {
         "select pg_reload_conf()",
         "create extension dblink",
         "create extension file_fdw",
-        "load '/tmp/x'",
+        "load '/library'",
         "create table pg_catalog.mine (i int)",
     ),
     "read secrets": (

@@ -44,7 +44,7 @@ RIGHTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], bool, bool]] = {
     "write secrets": ("", ("secrets",), WRITE, False, False),
     "read ConfigMaps": ("", ("configmaps",), READ, False, False),
     "run something in a pod": ("", ("pods/exec", "pods/attach", "pods/portforward"), ("create",), False, False),
-    "make pods and jobs": ("", ("pods",), ("create",), False, False),
+    "make pods": ("", ("pods",), ("create",), False, False),
     "make jobs": ("batch", ("jobs", "cronjobs"), ("create",), False, False),
     "give rights away": (
         "rbac.authorization.k8s.io",

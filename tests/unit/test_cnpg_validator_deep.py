@@ -282,6 +282,32 @@ def test_a_wrong_segment_is_named(archive: Archive, made: dict[str, object], say
     assert ran.report["restorable_until"]["wal"] == "000000010000000000000007"
 
 
+def test_a_segment_that_is_shorter_than_it_should_be_stops_recovery(archive: Archive) -> None:
+    healthy(archive, real=True)
+    archive.wal(1, 8, gzip.compress(segment(NUMBERING, 1, 8)[: -pages.PAGE], 1), ago=800)
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-wal"}
+    assert "it ends after" in ran.report["unrestorable_because"]
+    assert (ran.report["restorable"], ran.report["restorable_until"]) == (False, None)
+    archive.remove(NUMBERING.key(1, 7, ".gz"))
+    report = deep(archive).report
+    assert (report["restorable"], report["restorable_until"]["wal"]) == (True, "000000010000000000000006")
+
+
+def test_records_before_the_backups_begin_are_not_read(archive: Archive) -> None:
+    """Recovery begins in the middle of a segment: what other clients wrote before is not this backup's."""
+    healthy(archive, real=True)
+    begin = 6 * MIB + 8192 + 24 + 872  # a record of 9024 bytes lies before: 8152 on the first page, then 872
+    archive.backup(archive.base(begin, ago=1800))
+    wrong = flipped(record(bytes(9000)), 4000)
+    archive.real_wal(1, 6, stream=[wrong, record(b"its own"), SWITCH], ago=1300)
+    assert deep(archive).failed == {}
+    archive.real_wal(1, 6, stream=[wrong, flipped(record(b"its own"), 26), SWITCH], ago=1300)
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-wal"}
+    assert ran.report["restorable"] is False
+
+
 def test_the_backups_own_wal_of_another_server_cannot_be_restored(archive: Archive) -> None:
     healthy(archive, real=True)
     archive.real_wal(1, 6, system=42, ago=1300)

@@ -168,7 +168,7 @@ class _Reading:
         chosen = {place for place in every if place[1] <= info.last_needed or place == made.last}
         rest = {found.key(*place): place for place in every if place not in chosen}
         chosen |= {rest[name] for name in (rest if self.wanted.every else self._sample(list(rest)))}
-        reader = Records(info.numbering, info.version, info.system, wanted=suspects)
+        reader = Records(info.numbering, info.version, info.system, wanted=suspects, start=info.begin)
         problems = []
         for timeline, number in sorted(chosen, key=lambda place: place[1]):
             key = found.key(timeline, number)

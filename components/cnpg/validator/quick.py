@@ -38,10 +38,9 @@ class Archive:
 
     def stopped_by(self, place: tuple[int, int], why: str) -> None:
         """A segment on the way has not a segment's size: PostgreSQL gives up there, unless recovery ends before it."""
-        made = self.chain
-        if made is not None and made.reach is not None and place[1] <= made.reach[1]:
-            if self.broken is None or place[1] < self.broken:
-                self.unrestorable = self.unrestorable or f"{why}: recovery stops there with an error"
+        reach = self.chain.reach if self.chain is not None else None
+        if reach is not None and place[1] <= reach[1] and (self.broken is None or place[1] < self.broken):
+            self.unrestorable = self.unrestorable or f"{why}: recovery stops there with an error"
 
 
 def look(store: Store, wanted: Expectation, findings: Findings) -> Archive:

@@ -26,6 +26,8 @@ from .wal import newest_replayed
 MOST_REFUSALS = 150
 """So often in a row a PostgreSQL that is up may refuse the role: the operator makes the role after the start."""
 _MISSING = re.compile(r'database "[^"]*" does not exist')
+_DAMAGED = re.compile(r"is not a valid data directory|could not (?:open|read|access) |invalid page in block")
+"""What PostgreSQL says to somebody who signs in when files are missing or damaged; it does not pass."""
 
 
 class Drill:
@@ -106,6 +108,8 @@ class Drill:
                     refusals = refusals + 1 if _refuses(last) else 0
                     if _MISSING.search(last):
                         raise DrillError(Failure.ASSERTION, f"what came back lacks a database: {last}") from None
+                    if _DAMAGED.search(last):
+                        raise DrillError(Failure.RESTORE, f"what came back is damaged: {last}") from None
             late = time.monotonic() + self._recovery.pause >= self._deadline
             if late or refusals >= MOST_REFUSALS:
                 reason = f"{self._observer.reason(cluster)}; PostgreSQL: {last}"
