@@ -136,6 +136,7 @@ BASE = (
         False,
         HARMED,
         "assertion",
+        also=frozenset({"deep-pages"}),
     ),
     Damage(
         "the tar ends in the middle, and is packed anew",

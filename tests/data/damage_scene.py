@@ -204,7 +204,7 @@ class Damage:
     mode: str
     """The cheapest mode that names it."""
     says: dict[str, str]
-    """Check → a part of its message in that mode; no other check fails."""
+    """Check → a part of its message in that mode; no other check fails, but for `also`."""
     code: Failure | None
     """Its class; None when nobody names it."""
     restorable: bool | None
@@ -217,5 +217,7 @@ class Damage:
     versioned: bool = False
     wary: bool = False
     """Whether the validator calls it not restorable although every row comes back: what is broken is something else."""
+    also: frozenset[str] = frozenset()
+    """Checks that may fail as well: what they look at is a sample."""
     rest: timedelta = field(default=timedelta(minutes=1))
     """How long ago the newest WAL was archived."""

@@ -39,7 +39,7 @@ NOTE = (
     "cannot be read, `failed` that no server came up. The drill reads every table, and asks for the digest of one that "
     "does not change and for a fresh row; it says `restored`, or the class of its failure."
 )
-TRIED = ("WAL is missing in the middle", "backup.info is missing")
+TRIED = ("flipped bit in a page of a table of which no assertion speaks, packed anew", "backup.info is missing")
 """Those whose drill runs in the short form too: one that fails and one that succeeds."""
 READER = {"AWS_ACCESS_KEY_ID": ACCESS[0], "AWS_SECRET_ACCESS_KEY": ACCESS[1], "AWS_DEFAULT_REGION": REGION}
 
@@ -99,7 +99,7 @@ def test_the_validator_names_it(damage: Damage, verdicts: Verdicts) -> None:
         told = {check: part in ran.failed.get(check, "") for check, part in damage.says.items()}
         assert all(told.values()), (mode, ran.failed)
         if mode == damage.mode:
-            assert set(ran.failed) == set(damage.says), ran.failed
+            assert set(ran.failed) - damage.also == set(damage.says), ran.failed
             assert Failure(ran.code) is damage.code
             assert said(ran) is damage.restorable
             for check in damage.says:
