@@ -144,7 +144,7 @@ def _variables() -> list[tuple[str, str]]:
         "MAX_BACKUP_DURATION_SECONDS": f"how long a backup may be under way ({default.max_backup_duration})",
         "MAX_CLOCK_SKEW_SECONDS": f"by how much clocks may differ ({default.max_clock_skew})",
         "SAMPLE, `--sample`": f"WAL objects that are looked at, with `deep` also read ({default.sample})",
-        "PAGE_PERCENT": f"relation files of 100 whose pages are verified ({default.page_percent}; 100 with `--all`)",
+        "PAGE_PERCENT": f"relation files of 100 with verified pages ({default.page_percent}; 100 with `ALL_OBJECTS`)",
         "DEEP, `--deep`": "`true`: read content",
         "ALL_OBJECTS, `--all`": "`true`: every object instead of a sample",
         "MAX_ATTEMPTS": f"tries of each request ({default.attempts}), with growing pauses",

@@ -28,7 +28,7 @@ Servers end with the thread that started them: start them in the main thread, or
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import data_tools
@@ -109,13 +109,11 @@ def _end_all_in(folders: list[Path]) -> None:
     """Kill our own descendants whose working directory is in one of the folders: servers that a test left running."""
     left = []
     for process in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.Error, OSError):  # it ended meanwhile
             place = Path(process.cwd())
-        except (psutil.Error, OSError):
-            continue
-        if any(place.is_relative_to(folder) for folder in folders):
-            process.kill()
-            left.append(process)
+            if any(place.is_relative_to(folder) for folder in folders):
+                process.kill()
+                left.append(process)
     psutil.wait_procs(left, 10)
 
 

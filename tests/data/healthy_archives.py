@@ -7,9 +7,10 @@ changes, a base backup is under way, clocks differ a little.
 
 import gzip
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from archive_doubles import COMPRESS
 from damage_store import LocalStore
@@ -19,8 +20,8 @@ from seawall.components.cnpg.validator.segments import Kind, wal_key
 
 DATA_SUFFIXES = ("", ".gz", ".bz2", ".lz4", ".snappy")
 WAL_SUFFIXES = ("", ".gz", ".bz2", ".lz4", ".snappy", ".xz", ".zst")
-NEWEST_AGE = (0, 13 * 60)
-"""Seconds since the newest WAL was archived; with the stack's RPO it may be 15 minutes."""
+NEWEST_AGE = (0, 9 * 60)
+"""Seconds since the newest WAL was archived; with the stack's RPO it may be 15 minutes, when all modes have run too."""
 BACKUP_AGE = (10 * 60, 25 * 3600)
 """Seconds since the newest base backup ended; it may be 26 hours."""
 SKEW = 240
@@ -34,12 +35,23 @@ class Life:
     name: str
     objects: Mapping[str, bytes]
     """By name below the server's folder; all are packed with gzip, but for what is no tar and no WAL."""
+    _packed: dict[tuple[str, str], bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def backups(self) -> dict[str, BackupInfo]:
         """Finished base backups by id, oldest first."""
         infos = sorted(key for key in self.objects if key.endswith("/backup.info"))
         return {key.split("/")[1]: backup_info(fields(self.objects[key])) for key in infos}
+
+    def packed(self, key: str, suffix: str) -> bytes:
+        """An object's content in another compression."""
+        if suffix == ".gz":
+            return self.objects[key]
+        if not suffix:
+            return gzip.decompress(self.objects[key])
+        if (key, suffix) not in self._packed:
+            self._packed[key, suffix] = COMPRESS[suffix](gzip.decompress(self.objects[key]))
+        return self._packed[key, suffix]
 
     def wal(self) -> list[str]:
         """What is below `wals/`, in the order in which it was archived."""
@@ -55,6 +67,10 @@ def _order(key: str) -> tuple[int, int, int, int]:
     return known.timeline, known.log, known.segment, 0 if known.kind is Kind.SEGMENT else 1
 
 
+Content = Callable[[], bytes]
+"""What is in an object, packed when it is written: not everybody who asks for an archive wants that."""
+
+
 @dataclass
 class Healthy:
     """One archive."""
@@ -63,7 +79,7 @@ class Healthy:
     life: str
     steps: list[str] = field(default_factory=list)
     """What was done, in words: told when it is called broken."""
-    objects: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
+    objects: dict[str, tuple[Content, datetime]] = field(default_factory=dict)
     """Name → content, and when it was written."""
     encryption: str = "aws:kms"
     newest: str = ""
@@ -74,7 +90,7 @@ class Healthy:
         key = store.key if self.encryption == "aws:kms" else None
         for name, (body, moment) in self.objects.items():
             made = store.backend.put_object(
-                store.bucket, f"{folder}{name}", body, encryption=self.encryption, kms_key_id=key
+                store.bucket, f"{folder}{name}", body(), encryption=self.encryption, kms_key_id=key
             )
             made.last_modified = moment.replace(tzinfo=None)
 
@@ -158,37 +174,36 @@ class _Making:
         return dates
 
     def _put_wal(self, wal: list[str], dates: Mapping[str, datetime]) -> None:
-        draw = self._random
+        draw, life = self._random, self._life
         before, after = draw.choice(WAL_SUFFIXES), draw.choice(WAL_SUFFIXES)
         switch = draw.randint(0, len(wal))
         self._made.steps.append(f"WAL {before or 'not packed'}, from {switch} on {after or 'not packed'}")
         for place, key in enumerate(wal):
             suffix = before if place < switch else after
-            content = gzip.decompress(self._life.objects[key])
-            self._made.objects[key.removesuffix(".gz") + suffix] = (COMPRESS[suffix](content), dates[key])
+            self._made.objects[key.removesuffix(".gz") + suffix] = (partial(life.packed, key, suffix), dates[key])
             if place == switch - 1 and before != after and self._happens(0.3, "one file was archived twice"):
-                self._made.objects[key.removesuffix(".gz") + after] = (COMPRESS[after](content), dates[key])
+                self._made.objects[key.removesuffix(".gz") + after] = (partial(life.packed, key, after), dates[key])
 
     def _put_backups(self, kept: list[str], dates: Mapping[str, datetime]) -> None:
         draw, skew = self._random, timedelta(seconds=self._random.uniform(-SKEW, SKEW))
-        ended = self._ended
+        life, ended = self._life, self._ended
         for name in reversed(kept):
             begun = ended - timedelta(seconds=draw.uniform(10, 3600))
             suffix = draw.choice(DATA_SUFFIXES)
             self._made.steps.append(f"a base backup {suffix or 'not packed'}")
             folder = f"base/{begun + skew:%Y%m%dT%H%M%S}"
-            for key, body in self._life.objects.items():
+            for key, body in life.objects.items():
                 if not key.startswith(f"base/{name}/"):
                     continue
                 file = key.rpartition("/")[2]
                 if file == "backup.info":
                     times = {"begin_time": begun + skew, "end_time": ended + skew}
-                    self._made.objects[f"{folder}/{file}"] = (_with(body, times), ended)
+                    self._made.objects[f"{folder}/{file}"] = (_same(_with(body, times)), ended)
                 else:
-                    packed = COMPRESS[suffix](gzip.decompress(body))
-                    self._made.objects[f"{folder}/{file.removesuffix('.gz')}{suffix}"] = (packed, ended)
+                    content = partial(life.packed, key, suffix)
+                    self._made.objects[f"{folder}/{file.removesuffix('.gz')}{suffix}"] = (content, ended)
             if self._happens(0.1, "it is kept from retention"):
-                self._made.objects[f"{folder}/annotations/keep"] = (b"standalone", ended)
+                self._made.objects[f"{folder}/annotations/keep"] = (_same(b"standalone"), ended)
             ended = begun - timedelta(seconds=draw.uniform(60, 86400))
 
     def _beside(self, wal: list[str], newest: BackupInfo, dates: Mapping[str, datetime], kept: list[str]) -> None:
@@ -199,20 +214,25 @@ class _Making:
             begun = self._now - timedelta(seconds=draw.uniform(5, patience))
             folder = f"base/{begun:%Y%m%dT%H%M%S}"
             source = self._life.objects[f"base/{kept[-1]}/backup.info"]
-            made.objects[f"{folder}/backup.info"] = (_started(source, begun), begun)
+            made.objects[f"{folder}/backup.info"] = (_same(_started(source, begun)), begun)
             if self._happens(0.5, "its first file is there"):
-                made.objects[f"{folder}/data.tar.gz"] = (self._life.objects[f"base/{kept[-1]}/data.tar.gz"], begun)
-        partial = [key for key in wal if self._kind(key) is Kind.PARTIAL]
-        left = any(self._kind(key) is Kind.HISTORY and _order(key) > _order(partial[-1]) for key in wal if partial)
+                data = self._life.objects[f"base/{kept[-1]}/data.tar.gz"]
+                made.objects[f"{folder}/data.tar.gz"] = (_same(data), begun)
+        pieces = [key for key in wal if self._kind(key) is Kind.PARTIAL]
+        left = any(self._kind(key) is Kind.HISTORY and _order(key) > _order(pieces[-1]) for key in wal if pieces)
         if left and self._happens(0.4, "the old primary archived once more on its own timeline"):
-            key = partial[-1]
-            made.objects[key.replace(".partial", "")] = (self._life.objects[key], dates[key])
-        elif partial and self._happens(0.3, "the partial file is gone"):
+            key = pieces[-1]
+            made.objects[key.replace(".partial", "")] = (_same(self._life.objects[key]), dates[key])
+        elif pieces and self._happens(0.3, "the partial file is gone"):
             made.objects = {name: each for name, each in made.objects.items() if ".partial" not in name}
         if self._happens(0.2, "a program left markers of folders"):
-            made.objects |= {"base/": (b"", self._ended), "wals/": (b"", self._ended)}
+            made.objects |= {"base/": (_same(b""), self._ended), "wals/": (_same(b""), self._ended)}
         if self._happens(0.2, "the labels of base backups were not archived"):
             made.objects = {name: each for name, each in made.objects.items() if ".backup" not in name}
+
+
+def _same(body: bytes) -> Content:
+    return lambda: body
 
 
 def _with(body: bytes, times: Mapping[str, datetime]) -> bytes:

@@ -39,8 +39,18 @@ NOTE = (
     "cannot be read, `failed` that no server came up. The drill reads every table, and asks for the digest of one that "
     "does not change and for a fresh row; it says `restored`, or the class of its failure."
 )
+
+
+def told_as(damage: Damage) -> tuple[object, ...]:
+    return damage.code, damage.mode, frozenset(damage.says)
+
+
+FIRST = {told_as(damage): damage for damage in reversed(DAMAGES)}
+"""One of those of which the validator tells the same: by class, mode and failed checks."""
 TRIED = ("flipped bit in a page of a table of which no assertion speaks, packed anew", "backup.info is missing")
 """Those whose drill runs in the short form too: one that fails and one that succeeds."""
+TOLD = [it for it in DAMAGES if LONG or it.name in TRIED or FIRST[told_as(it)] is it]
+"""Those that the short form shows to the validator: one of each kind of answer; the long form shows all."""
 READER = {"AWS_ACCESS_KEY_ID": ACCESS[0], "AWS_SECRET_ACCESS_KEY": ACCESS[1], "AWS_DEFAULT_REGION": REGION}
 
 
@@ -75,12 +85,12 @@ def verdicts(past: Past, module_workplace: Workplace) -> Iterator[dict[str, Futu
             return {mode: validated(scene, mode) for mode in modes(damage)}
 
     with ThreadPoolExecutor(2) as pool:
-        yield {damage.name: pool.submit(run, number, damage) for number, damage in enumerate(DAMAGES)}
+        yield {damage.name: pool.submit(run, number, damage) for number, damage in enumerate(TOLD)}
         pool.shutdown(cancel_futures=True)
 
 
 Verdicts = dict[str, Future[dict[str, Ran]]]
-each = pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
+each = pytest.mark.parametrize("damage", TOLD, ids=lambda damage: damage.name)
 
 
 def said(ran: Ran) -> bool | None:
@@ -108,7 +118,8 @@ def test_the_validator_names_it(damage: Damage, verdicts: Verdicts) -> None:
 
 
 def test_no_two_damages_have_one_name() -> None:
-    assert len({damage.name for damage in DAMAGES}) == len(DAMAGES) >= 30
+    assert len({damage.name for damage in DAMAGES}) == len(DAMAGES) >= 75
+    assert len(TOLD) >= 25
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a drill says of tables that cannot be read. That PostgreSQL refuses them is shown in tests/data on a real one."""
+"""What a drill says of tables that cannot be read. That PostgreSQL refuses them, tests/data shows on a real one."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -68,3 +68,10 @@ def test_nobody_is_asked_again_who_has_gone() -> None:
 )
 def test_damage_that_shows_at_the_sign_in_is_told_from_what_passes(message: str, damaged: bool) -> None:
     assert (drill._DAMAGED.search(message) is not None) is damaged
+
+
+def test_a_value_that_postgresql_quotes_is_not_passed_on() -> None:
+    answer, _ = asked({"public.orders": DatabaseError('invalid input syntax for type integer: "4711"', "22P02")})
+    assert not answer.ok
+    assert "public.orders: SQLSTATE 22P02" in answer.message
+    assert "4711" not in answer.message

@@ -24,8 +24,8 @@ _STORED = (
 )
 """What has rows of its own in files: tables, materialised views, what is stored out of line, sequences."""
 
-_WITHOUT_DATA = frozenset({"08", "25", "28", "3D", "42", "53", "57"})
-"""Classes of SQLSTATE whose messages name objects and rights, and never a value."""
+_WITHOUT_DATA = frozenset({"08", "25", "28", "3D", "42", "53", "57", "58", "XX"})
+"""Classes of SQLSTATE whose messages name objects, files and rights, and never a value."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def readable(session: Session, database: str) -> Answer:
         try:
             session.rows(f"SET LOCAL enable_indexonlyscan = off; SELECT pg_catalog.count(*) FROM ONLY {name}")  # noqa: S608 - quoted by PostgreSQL
         except DatabaseError as error:
-            unread.append(f"{name}: {error}")
+            unread.append(f"{name}: {_said(error)}")
             if error.code is None:
                 break  # nobody answers any more
     message = f"every page of {len(tables)} tables was read"
@@ -90,10 +90,13 @@ def ask(session: Session, check: Check, point: datetime) -> Answer:
             return _equals(session, check, check.equals)
         return _newer(session, check, point)
     except DatabaseError as error:
-        # PostgreSQL quotes a value that it cannot convert, and functions raise what they like.
-        told = error.code is None or error.code[:2] in _WITHOUT_DATA
-        said = str(error) if told else f"SQLSTATE {error.code}"
-        return Answer(check.database, check.name, kind, False, f"PostgreSQL refuses the question: {said}")
+        return Answer(check.database, check.name, kind, False, f"PostgreSQL refuses the question: {_said(error)}")
+
+
+def _said(error: DatabaseError) -> str:
+    """What a report may hold of it: PostgreSQL quotes a value that it cannot convert, and functions say anything."""
+    told = error.code is None or error.code[:2] in _WITHOUT_DATA
+    return str(error) if told else f"SQLSTATE {error.code}"
 
 
 def _equals(session: Session, check: Check, wanted: str) -> Answer:

@@ -188,9 +188,8 @@ class Drill:
         if self.report.created is None:
             return []
         _say("removing the recovery Cluster")
-        allowed = self._plan.grace if self._stop.asked else self._plan.cleanup
         try:
-            return self._recovery.remove(time.monotonic() + allowed)
+            return self._recovery.remove(self._stop.until(time.monotonic() + self._plan.cleanup, self._plan.grace))
         except Exception as error:
             traceback.print_exc()
             return [f"unknown: {type(error).__name__}: {error}"]
