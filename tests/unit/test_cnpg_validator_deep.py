@@ -347,7 +347,7 @@ def test_memory_stays_bounded_whatever_an_object_unpacks_to(archive: Archive) ->
     """A tar of zeros packs a thousandfold; no more than pieces of it are ever held."""
     import tracemalloc
 
-    backed_up(archive, **{"./pg_xact/0001": bytes(32 * MIB)})
+    backed_up(archive, **{"./pg_xact/0001": bytes(64 * MIB)})
     assert validate(archive).failed == {}  # what the first client of a process loads, and keeps, is not counted
     tracemalloc.start()
     try:
@@ -355,4 +355,4 @@ def test_memory_stays_bounded_whatever_an_object_unpacks_to(archive: Archive) ->
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 16 * MIB
+    assert peak < 32 * MIB  # it needs about 12; how far the store, in this process too, is ahead is left to chance
