@@ -127,7 +127,7 @@ def cluster(members: range) -> Iterator[Manifest]:
                 }
             ],
         },
-        notes=_intent("cnpg"),
+        notes={**_intent("cnpg"), annotations.UNDRILLED: "the platform restores one of its clusters each night"},
     )
     yield _object("barmancloud.cnpg.io/v1", "ObjectStore", "pg", shared, _store(shared))
     for name in ("backup-writer", "backup-reader"):

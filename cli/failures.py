@@ -17,6 +17,8 @@ from seawall.errors import SeawallError
 
 INTERRUPTED = 130
 UNEXPECTED = 3
+_ONLY_READS = ("check", "explain", "rules", "status")
+"""Commands that keep nothing: after an interruption there is nothing to go on from."""
 _UNUSABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -58,7 +60,8 @@ def _code(run: Callable[[], object]) -> int:
         _say(f"error: {_told(error)}")
         return UNEXPECTED
     if code == INTERRUPTED:
-        _say("interrupted: the same command goes on from here")
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        _say("interrupted" if command in _ONLY_READS else "interrupted: the same command goes on from here")
     return code if isinstance(code, int) else 0
 
 

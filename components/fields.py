@@ -15,6 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from seawall.components.problems import RefusedError, show
 from seawall.operators.annotations import THIS_CLUSTER
+from seawall.operators.cnpg.schedule import ScheduleError
+from seawall.operators.cron_jobs import decode_five
 
 
 def _number(value: Any) -> Any:
@@ -56,7 +58,12 @@ def _matching(pattern: str, meaning: str, longest: int) -> AfterValidator:
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
-Text = Annotated[str, _matching(r"\S([^\x00-\x1f\x7f]*\S)?", "text without line breaks or surrounding blanks", 1024)]
+_BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""Control characters, and what else ends a line."""
+Text = Annotated[
+    str,
+    _matching(rf"[^\s{_BREAKS}]([^{_BREAKS}]*[^\s{_BREAKS}])?", "text without line breaks or surrounding blanks", 1024),
+]
 """Any non-empty line of text."""
 DnsLabel = Annotated[str, _matching(_LABEL, "lower-case letters, digits and `-` (RFC 1123 label)", 63)]
 """A name as most Kubernetes objects have it (RFC 1123 label)."""
@@ -108,7 +115,7 @@ LabelValue = Annotated[
     ),
 ]
 """The value of a Kubernetes label; here never empty."""
-SecretKey = Annotated[str, _matching(r"[-._a-zA-Z0-9]+", "letters, digits, `-`, `_`, `.`", 253)]
+SecretKey = Annotated[str, _matching(r"(?!\.\.|\.$)[-._a-zA-Z0-9]+", "letters, digits, `-`, `_`, `.`, no path", 253)]
 """A key of a Secret's data."""
 
 
@@ -233,6 +240,9 @@ def _five(value: str) -> str:
         raise RefusedError(f"must use only numbers, names, `*`, `,`, `-` and `/` in its {fields}")
     try:
         next(CronSim(value.upper(), datetime(2026, 1, 1, tzinfo=UTC)))
+        decode_five(value)
+    except ScheduleError as error:
+        raise RefusedError(f"is refused by Kubernetes: {error}; must be {fields}") from None
     except (CronSimError, StopIteration) as error:
         raise RefusedError(f"never fires or does not parse ({error}); must be {fields}") from None
     return " ".join(value.split())

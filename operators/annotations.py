@@ -12,6 +12,7 @@ intention is written onto the object that it is about. Values are JSON, keys sor
 - `RESTORES`, on a CronJob, on the Clusters that it makes and on the ObjectStore that they read: the same
 - `SUPERUSER`, on a Cluster and a DatabaseRole: plain text, the reason
 - `SINGLE_INSTANCE`, on a Cluster of one instance: plain text, the reason
+- `UNDRILLED`, on a Cluster whose backups no drill here restores: plain text, how else it is known that they restore
 - `PURPOSE`, on a Dragonfly: plain text, `cache` or `queue`
 - `PLAINTEXT`, on a Dragonfly without TLS: plain text, the reason
 - `MEASURES`, on what measures a Dragonfly's latency: `dragonfly-system/cache`, plain text, namespace/name
@@ -52,6 +53,10 @@ SUPERUSER = f"{PREFIX}superuser-access"
 
 SINGLE_INSTANCE = f"{PREFIX}single-instance"
 """On a Cluster with one instance: the reason why nothing stands by."""
+
+UNDRILLED = f"{PREFIX}undrilled"
+"""On a Cluster whose backups are restored by no drill that is declared beside it: how else it is known that they can
+be restored."""
 
 PURPOSE = f"{PREFIX}purpose"
 """On a Dragonfly: `cache`, whose keys may be evicted, or `queue`, which must lose nothing (job queues, sessions)."""

@@ -21,11 +21,14 @@ _RESTORABLE = """
 `ok` says whether all is as agreed. `restorable` says something else: whether a restore of the newest finished backup
 would succeed. An old backup under the wrong key is not as agreed and can be restored; a young one without its
 `end_wal` cannot. `restorable_until` names the last WAL that recovery reaches: a later hole does not prevent a restore,
-what comes after it is lost. With a timeline that does not descend from the backup's, or a broken newest history,
-recovery to the latest stops with an error, so `restorable` is false there too.
+what comes after it is lost. Three things are not passed over by PostgreSQL, so that `restorable` is false there too: a
+timeline that does not descend from the backup's, or a broken newest history; WAL that unpacks to another size than a
+segment's, wherever recovery meets it; and a page with a wrong checksum, which no server reads. A page of an index
+counts as well: which file is an index's the backup does not say.
 
 `restorable_by` says what this rests on: `objects` are names, sizes and metadata; `content` means that the backup
-was unpacked to its end and the WAL that it needs read record by record.
+was unpacked to its end and the WAL that it needs read record by record. What each kind of damage to a real archive came
+to is [measured](data.md#damage), against a real restore.
 """
 
 _SEEN = """
@@ -41,6 +44,7 @@ _SEEN = """
 | WAL missing after it, or never archived | `wal-chain`, `wal-age` |
 | a timeline's history missing or broken, a wrong branch | `wal-history` |
 | empty WAL objects, or of a size that cannot be | `wal-objects` |
+| the last part of a tar in several parts missing | `deep-control` |
 | WAL with flipped bits, cut off, of another server or place | `deep-wal` |
 | another algorithm or key, or none | `encryption-backup`, `encryption-wal`, `encryption-sample` |
 | objects of somebody else, WAL of another segment size | `foreign-objects` |
@@ -57,6 +61,9 @@ _LIMITS = """
 - lz4 and zstd as barman uses them have no checksum of the content: there flipped bits are seen in WAL by its records'
   checksums, in a base backup by page checksums and headers; a file that is no relation may be wrong unseen.
 - Pages are taken as 8 KiB, files of large relations as 1 GiB, as in every image of CloudNativePG.
+- Files without checksums, such as `pg_xact`, may be wrong unseen when they were so before they were packed: the digest
+  of a table shows it, in a restore drill.
+- Of the WAL file in which the backup begins only what follows its begin is read, as recovery does.
 - The sample depends on the backup alone: a second run looks at the same objects.
 - A backup that nobody restored is a hope. The restore drill restores it.
 """
@@ -137,7 +144,7 @@ def _variables() -> list[tuple[str, str]]:
         "MAX_BACKUP_DURATION_SECONDS": f"how long a backup may be under way ({default.max_backup_duration})",
         "MAX_CLOCK_SKEW_SECONDS": f"by how much clocks may differ ({default.max_clock_skew})",
         "SAMPLE, `--sample`": f"WAL objects that are looked at, with `deep` also read ({default.sample})",
-        "PAGE_PERCENT": f"relation files of 100 whose pages are verified ({default.page_percent}; 100 with `--all`)",
+        "PAGE_PERCENT": f"relation files of 100 with verified pages ({default.page_percent}; 100 with `ALL_OBJECTS`)",
         "DEEP, `--deep`": "`true`: read content",
         "ALL_OBJECTS, `--all`": "`true`: every object instead of a sample",
         "MAX_ATTEMPTS": f"tries of each request ({default.attempts}), with growing pauses",

@@ -16,9 +16,9 @@ from seawall.policy.estate.sight import CLOUD
 from seawall.policy.findings import Finding, Level, Rule, Severity
 from seawall.policy.judging import judge
 from seawall.policy.reachability import matrix_text
-from seawall.policy.remarks import remarks
 from seawall.policy.report.result import Matrices, Result, judged
 from seawall.policy.rules import load
+from seawall.policy.surroundings.secrets import not_seen
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def check(opened: Opened, asked: Asked, prepared: Prepared, *, day: date) -> Res
         files=opened.files,
         not_kubernetes=opened.not_kubernetes,
         unreadable=opened.unreadable,
-        notes=(*estate.notes, *remarks(estate)),
+        notes=(*estate.notes, *not_seen(estate)),
         seconds=0.0,
         fail_on=asked.fail_on,
         levels=levels,

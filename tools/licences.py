@@ -23,12 +23,20 @@ _DATA = (
     "PgBouncer (ISC) are unpacked into the cache, with their libraries."
 )
 
+_DRIVER = (
+    "LGPL; for tests only, installed unchanged: they ask a PostgreSQL. Nothing of it is installed for users or in a "
+    "cluster, where the barman plugin's image brings its own."
+)
+
 _READ = {"promql-parser": "MIT License"}
 """Packages whose metadata name no licence → what their licence file says."""
 
 COPYLEFT = {
     "yattag": "LGPL; cosmic-ray requires it for a page of its own, which `make test-mutation` does not write. "
     "Installed unchanged, for development only; nothing that is shipped needs it.",
+    "psycopg": _DRIVER,
+    "psycopg-binary": _DRIVER,
+    "psycopg2-binary": _DRIVER,
 }
 """Packages under a licence with conditions of its own → why they may be here all the same."""
 
@@ -56,7 +64,7 @@ def page() -> str:
             "## Python packages",
             *_table(("package", "version", "licence"), _packages()),
             "",
-            *(f"{name}: {reason}" for name, reason in COPYLEFT.items()),
+            *(f"- {name}: {reason}" for name, reason in COPYLEFT.items()),
             "",
         ]
     )

@@ -11,7 +11,18 @@ from pydantic import AfterValidator, Field
 
 from seawall.components.aws.settings import BucketName
 from seawall.components.base import Problem, Settings, rule
-from seawall.components.fields import CronFive, DnsLabel, DnsName, Duration, SecretKey, Text, duration
+from seawall.components.fields import (
+    Count,
+    CronFive,
+    DnsLabel,
+    DnsName,
+    Duration,
+    Flag,
+    SecretKey,
+    Text,
+    Whole,
+    duration,
+)
 from seawall.components.problems import RefusedError
 from seawall.operators.barman import RETENTION_PATTERN, DataCompression, Encryption, WalCompression
 from seawall.operators.cnpg.schedule import ScheduleError, decode, from_five_fields
@@ -22,6 +33,7 @@ ARCHIVE_TIMEOUT = "5m"
 _FROM = datetime(2026, 1, 1, tzinfo=UTC)
 """Where the search for the next runs starts; fixed, so that the same settings are always judged alike."""
 
+_SHORTEST_RUN = timedelta(minutes=1)
 _SHORTEST = timedelta(hours=1)
 """Base backups that follow each other faster would overlap."""
 
@@ -55,10 +67,15 @@ def _retention(value: str) -> str:
     return value
 
 
+_LAST_PORT = 65535
+
+
 def _endpoint(value: str) -> str:
     if value.startswith("http://"):
         raise RefusedError("must be https: over plain http backups and their credentials can be read on the way")
-    if not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", value):
+    label = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    match = re.fullmatch(rf"https://{label}(\.{label})*(:(?P<port>[1-9][0-9]{{0,4}}))?", value, re.ASCII)
+    if match is None or int(match["port"] or 443) > _LAST_PORT:
         raise RefusedError("must be https://<host> or https://<host>:<port>, without a path")
     return value
 
@@ -162,6 +179,11 @@ class Backup(Settings):
         return None if self.endpoint is None else self.endpoint.removeprefix("https://").partition(":")[0]
 
     @property
+    def retained(self) -> timedelta:
+        """How far back a restore can go: the retention, a month with its 31 days."""
+        return timedelta(days=int(self.retention[:-1]) * {"d": 1, "w": 7, "m": 31}[self.retention[-1]])
+
+    @property
     def longest_gap(self) -> timedelta:
         """The longest time between two of the next 50 base backups; five years when at most one is made in them."""
         return decode(self.schedule).longest_gap(_FROM) or timedelta(days=5 * 365)
@@ -202,17 +224,17 @@ class Validation(Settings):
         description="What looks: `validator` is ours and checks everything; `aws-cli` and `mc` run a short script of "
         "shell on their vendors' images, which sees age and encryption of the newest and no hole in the WAL",
     )
-    deep: bool = Field(
+    deep: Flag = Field(
         default=False,
         description="Reads the newest base backup and a sample of WAL whole, every time: damage inside objects is seen",
     )
-    all_objects: bool = Field(
+    all_objects: Flag = Field(
         default=False, description="Looks at the encryption of every object instead of a sample, a request for each"
     )
-    sample: Annotated[int, Field(ge=0, le=10_000)] = Field(
+    sample: Annotated[Whole, Field(le=10_000)] = Field(
         default=20, description="How many WAL objects since the backup are looked at; with `deep` so many are read"
     )
-    page_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+    page_percent: Annotated[Count, Field(le=100)] = Field(
         default=20, description="With `deep`: of how many of 100 relation files the page checksums are verified"
     )
     timeout: Duration = Field(default="10m", description="How long a run may take; with `deep` give it more")
@@ -227,6 +249,8 @@ class Validation(Settings):
 
     @rule
     def _a_run_ends_before_the_next_begins(self) -> Iterator[Problem]:
+        if duration(self.timeout) < _SHORTEST_RUN:
+            yield Problem(("timeout",), "must be at least 1m: node, image and store take their time", self.timeout)
         between = shortest_wait(self.schedule)
         if duration(self.timeout) >= between:
             yield Problem(("timeout",), f"must be shorter than the {between} between two runs", self.timeout)

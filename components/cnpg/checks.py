@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from seawall.components.aws.settings import AwsSettings
 from seawall.components.base import Problem, each
 from seawall.components.cnpg.cluster_settings import PostgresCluster
+from seawall.components.cnpg.drill_checks import authority_problems
 from seawall.components.cnpg.settings import CnpgSettings
 from seawall.components.operators import Operators
 from seawall.components.platform import Platform, client_problems, node_problems
@@ -32,6 +33,16 @@ def cnpg_problems(platform: Platform, cnpg: CnpgSettings, operators: Operators) 
         if cluster.restore_drill is not None and cluster.restore_drill.namespace in taken:
             where = (*path, "restore_drill", "namespace")
             yield Problem(where, "must be a namespace of its own, not an operator's", cluster.restore_drill.namespace)
+        if cluster.restore_drill is not None and cluster.restore_drill.namespace == platform.observability.namespace:
+            yield Problem(
+                (*path, "restore_drill", "namespace"),
+                "must be a namespace of its own, not platform.observability.namespace: the scraper's pods would stand "
+                "beside the reader's keys",
+                cluster.restore_drill.namespace,
+                "CNPG-OPS-002",
+            )
+        if cluster.restore_drill is not None:
+            yield from authority_problems(path, name, cluster)
         for application, settings in cluster.applications.items():
             where = (*path, "applications", application)
             yield from client_problems((*where, "clients"), settings.clients, platform, "CNPG-OPS-001")

@@ -289,7 +289,7 @@ class PostgresCluster(Settings):
         if self.backup.longest_gap > duration(self.validation.max_backup_age):
             yield Problem(
                 ("validation", "max_backup_age"),
-                f"must be longer than the {self.backup.longest_gap} between two backups of `{self.backup.schedule}`",
+                f"must be at least the {self.backup.longest_gap} between two backups of `{self.backup.schedule}`",
                 self.validation.max_backup_age,
                 "CNPG-DATA-001",
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seawall.components.base import Problem
-from seawall.components.cnpg.drill.names import ROLE
+from seawall.components.cnpg.drill.names import ROLE, reader_secret, restored_secrets
 from seawall.components.cnpg.drill_settings import RestoreDrill
 from seawall.components.cnpg.parameters import size_bytes
 from seawall.components.fields import quantity_bytes
@@ -27,11 +27,30 @@ def drill_problems(cluster: "PostgresCluster", drill: RestoreDrill) -> Iterator[
                 ("applications", application), f"would have the role or database {ROLE}, which is the restore drill's"
             )
     yield from _sizes(cluster, drill)
+    if drill.before_now is not None and drill.before_now > cluster.backup.retained:
+        yield Problem(
+            ("restore_drill", "target"),
+            f"must be within `backup.retention` ({cluster.backup.retention}): what is older is deleted",
+            drill.target,
+            "CNPG-OPS-002",
+        )
     if cluster.backup.endpoint_ca is not None and cluster.secrets.endpoint_ca is None:
         yield Problem(
             ("secrets", "endpoint_ca"),
             "is missing: the restore drill, in its own namespace, needs the endpoint's authority as well",
             risk="CNPG-OPS-002",
+        )
+
+
+def authority_problems(path: tuple[str | int, ...], name: str, cluster: "PostgresCluster") -> Iterator[Problem]:
+    """In the drill's namespace the authority's Secret keeps its name: it must not meet another one there."""
+    authority = cluster.backup.endpoint_ca
+    if authority is not None and authority.secret in (reader_secret(name), *restored_secrets(name)):
+        yield Problem(
+            (*path, "backup", "endpoint_ca", "secret"),
+            "must have another name: the restore drill has a Secret of this one in its namespace",
+            authority.secret,
+            "CNPG-OPS-002",
         )
 
 

@@ -23,8 +23,9 @@ from seawall.components.fields import (
 from seawall.components.platform import Resources
 
 LATEST = "latest"
+_LONGEST_VALUE = 1024
 
-_CLEANUP = timedelta(minutes=10)
+CLEANUP = timedelta(minutes=10)
 """What the removal may take, besides the timeout."""
 _PART = r"[a-z_][a-z0-9_$]{0,62}"
 
@@ -58,8 +59,15 @@ def _digest(value: str) -> str:
     return value
 
 
+def _value(value: str) -> str:
+    if len(value) > _LONGEST_VALUE or "\0" in value:
+        raise RefusedError(f"must be at most {_LONGEST_VALUE} characters without a zero byte: ask for a digest instead")
+    return value
+
+
 Target = Annotated[str, AfterValidator(_target)]
 Query = Annotated[Text, AfterValidator(_query)]
+Value = Annotated[str, AfterValidator(_value)]
 Table = Annotated[str, AfterValidator(_table)]
 Digest = Annotated[str, AfterValidator(_digest)]
 
@@ -72,7 +80,9 @@ class Assertion(Settings):
         default=None,
         description="A query whose answer is one value: one row, one column; with `equals` or `newer_than`",
     )
-    equals: str | None = Field(default=None, description="What that value must be, as PostgreSQL writes it, in quotes")
+    equals: Value | None = Field(
+        default=None, description="What that value must be, as PostgreSQL writes it, in quotes"
+    )
     newer_than: Duration | None = Field(
         default=None,
         description="How long before the restored point (the drill's begin, or its target) that value, a timestamp, "
@@ -150,6 +160,14 @@ class RestoreDrill(Settings):
     }
 
     @property
+    def before_now(self) -> timedelta | None:
+        """How long before its begin the drill restores to; None for `latest`."""
+        if self.target == LATEST:
+            return None
+        span = self.target.removesuffix(" before now")
+        return 7 * duration(f"{span[:-1]}d") if span.endswith("w") else duration(span)
+
+    @property
     def timeout_seconds(self) -> int:
         """How long a drill may take until the last assertion, in seconds."""
         return int(duration(self.timeout).total_seconds())
@@ -161,7 +179,7 @@ class RestoreDrill(Settings):
 
     @rule
     def _the_next_one_ends_in_time(self) -> Iterator[Problem]:
-        longest = longest_wait(self.schedule) + duration(self.timeout) + _CLEANUP
+        longest = longest_wait(self.schedule) + duration(self.timeout) + CLEANUP
         if duration(self.max_age) < longest:
             yield Problem(
                 ("max_age",),

@@ -67,13 +67,15 @@ def cluster(args: CnpgSharedClusterArgs) -> Manifest:
 
 
 def _reasons(args: CnpgSharedClusterArgs) -> dict[str, str]:
-    """Why the superuser may sign in and why nothing stands by, on the Cluster for everybody to see while it is so."""
+    """Why the superuser may sign in, nothing stands by, nobody drills; on the Cluster for everybody to see."""
     settings = args.settings
     made = {}
     if settings.superuser_access and settings.superuser_reason:
         made[annotations.SUPERUSER] = settings.superuser_reason
     if settings.single_instance_reason:
         made[annotations.SINGLE_INSTANCE] = settings.single_instance_reason
+    if settings.undrilled_reason:
+        made[annotations.UNDRILLED] = settings.undrilled_reason
     return made
 
 

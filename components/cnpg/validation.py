@@ -19,6 +19,8 @@ VALIDATOR = Path(__file__).parent / "validator"
 _SHORT = Path(__file__).parent / "validation_scripts"
 SCRIPTS: Mapping[str, Path] = {"aws-cli": _SHORT / "aws-cli.sh", "mc": _SHORT / "mc.sh"}
 """The short scripts of the other tools, for a POSIX shell."""
+REPORT = _SHORT / "report.sh"
+"""What they have in common."""
 SHELL = "/bin/sh"
 IMAGES: Mapping[str, str] = {
     "aws-cli": "docker.io/amazon/aws-cli:2.27.50",
@@ -32,7 +34,8 @@ MOUNT = "/opt/seawall"
 PYTHON = "/venv/bin/python"
 """The interpreter of the sidecar's image, which has no shell."""
 
-FINAL = tuple(sorted({*Failure} - {Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED}))
+_PASSING = (Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED)
+FINAL = tuple(sorted(int(code) for code in Failure if code not in _PASSING))
 """Exit codes after which a second run would find the same: the Job fails at once."""
 
 LATEST_START_SECONDS = 3600
@@ -58,7 +61,7 @@ def _files(args: CnpgSharedClusterArgs) -> dict[str, Path]:
     """Key of the ConfigMap → file."""
     tool = args.settings.validation.tool
     if tool != "validator":
-        return {SCRIPTS[tool].name: SCRIPTS[tool]}
+        return {path.name: path for path in (REPORT, SCRIPTS[tool])}
     return {path.name: path for path in sorted(VALIDATOR.glob("*.py"))}
 
 
@@ -107,6 +110,8 @@ def _pod(args: CnpgSharedClusterArgs) -> Manifest:
     return {
         "serviceAccountName": args.validation_name,
         "automountServiceAccountToken": False,
+        # The environment, which holds the expectations, would otherwise name every Service of the namespace as well.
+        "enableServiceLinks": False,
         "restartPolicy": "Never",
         "securityContext": pod_security_context(UID, fs_group=UID),
         "containers": [
@@ -162,7 +167,11 @@ def _tool_environment(args: CnpgSharedClusterArgs) -> list[Manifest]:
         }
     else:
         unseen = [check.name for check in CHECKS if check.name not in SEEN_BY_SHORT]
-        values = {"NOT_CHECKED": ",".join(f'"{name}"' for name in unseen), "HOME": "/tmp"}  # noqa: S108
+        values = {
+            "SEEN_CHECKS": " ".join(sorted(SEEN_BY_SHORT)),
+            "NOT_CHECKED": ",".join(f'"{name}"' for name in unseen),
+            "HOME": "/tmp",  # noqa: S108
+        }
         if settings.tool == "mc":
             # Kubernetes puts the two keys, which stand above, into the address; nothing of them is in the manifest.
             host = (backup.endpoint or "").removeprefix("https://")

@@ -15,6 +15,7 @@ from seawall.policy.estate.values import UNKNOWN, UnknownValueError
 CLUSTER_SCOPED = frozenset(
     {
         "Namespace",
+        "Node",
         "ClusterRole",
         "ClusterRoleBinding",
         "CustomResourceDefinition",

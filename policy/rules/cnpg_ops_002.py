@@ -1,20 +1,20 @@
-"""CNPG-OPS-002: a restore that endangers what it is restored from, and a drill that may do more than restore."""
+"""CNPG-OPS-002: backups that nobody restores, and restores that endanger what they are restored from."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from seawall.operators.annotations import RESTORES
+from seawall.operators.annotations import RESTORES, UNDRILLED, instance
 from seawall.operators.cnpg import ANNOTATION_WORDS, SKIP_EMPTY_ARCHIVE_CHECK
 from seawall.policy.checks.backup_job_checks import common, job_of
 from seawall.policy.estate.backups.archives import Archive, archives_of, recovery_source, source_of
-from seawall.policy.estate.backups.backup_jobs import Purpose
+from seawall.policy.estate.backups.backup_jobs import Purpose, jobs_about
 from seawall.policy.estate.backups.credentials import RemoteKeys
 from seawall.policy.estate.backups.rights import BUILT_IN, Grant, grants_of
 from seawall.policy.estate.backups.uploads import role_of
 from seawall.policy.estate.blame import blaming
 from seawall.policy.estate.kinds import CLUSTER, CRON_JOB
 from seawall.policy.estate.model import Estate, KubeObject
-from seawall.policy.estate.values import View
+from seawall.policy.estate.values import CannotEvaluateError, View
 from seawall.policy.findings import Rule, Violation
 
 RARELY = timedelta(days=32)
@@ -25,6 +25,40 @@ _BEYOND_ROLES = frozenset({"bind", "escalate", "impersonate"})
 
 def _is_cluster(thing: KubeObject) -> bool:
     return thing.group_kind == CLUSTER
+
+
+def undrilled(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
+    """A Cluster with an archive that nothing here restores, and no word on how else it is known that one could."""
+    if not _is_cluster(thing) or thing.annotation(RESTORES) is not None or (thing.annotation(UNDRILLED) or "").strip():
+        return
+    archives = archives_of(thing, estate)
+    if not archives:
+        return
+    this = instance(namespace=thing.namespace, name=thing.name)
+    drilled, unknown = estate.memo(_restored_by_clusters)
+    if this in drilled or jobs_about(thing, estate, Purpose.RESTORES):
+        return
+    if unknown is not None:
+        raise unknown.with_traceback(None)
+    yield Violation(
+        f"it archives to {archives[0].place.text}, and no restore drill of it is declared here: nobody knows whether "
+        "these backups can be restored",
+        f"Declare a drill, or mark the CronJob that is one with the annotation {RESTORES}: {this}. Where restores are "
+        f"proven elsewhere, say how in the Cluster's annotation {UNDRILLED}.",
+        archives[0].path,
+    )
+
+
+def _restored_by_clusters(estate: Estate) -> tuple[frozenset[str], CannotEvaluateError | None]:
+    """The Clusters that other Clusters say they are drills of, and why there may be more."""
+    found, unknown = set(), None
+    for cluster in estate.every(CLUSTER):
+        try:
+            with blaming(cluster):
+                found.add(cluster.annotation(RESTORES) or "")
+        except CannotEvaluateError as problem:
+            unknown = problem
+    return frozenset(found), unknown
 
 
 def overwrites(thing: KubeObject, estate: Estate) -> Iterator[Violation]:
@@ -184,17 +218,18 @@ def _excess(rule: View, grant: Grant, sources: set[str]) -> Iterator[str]:
 RULE = Rule(
     id="CNPG-OPS-002",
     risks=("CNPG-OPS-002",),
-    title="Restores leave what they restore from alone",
+    title="Restores are drilled, and leave what they restore from alone",
     score=6,
     why=(
-        "A backup that nobody has restored is a hope. But a restored cluster that archives under the source's server "
-        "name breaks the source's archive, and a drill runs every week with the right to make and delete clusters: it "
-        "must be able to do that in its own namespace, with keys that only read, and nothing else."
+        "A backup that nobody has restored is a hope, so restores are drilled. But a restored cluster that archives "
+        "under the source's server name breaks the source's archive, and a drill runs every week with the right to "
+        "make and delete clusters: it must be able to do that in its own namespace, with keys that only read, and "
+        "nothing else."
     ),
     mend=(
-        "Restore into a namespace of its own, without spec.plugins, with one instance, enablePDB: false and read-only "
-        "keys; give the drill's service account named verbs on named resources there."
+        "Restore regularly, into a namespace of its own, without spec.plugins, with one instance, enablePDB: false and "
+        "read-only keys; give the drill's service account named verbs on named resources there."
     ),
     kinds=(CLUSTER, CRON_JOB),
-    together=(overwrites, drill, rights, *common(Purpose.RESTORES, rarely=RARELY)),
+    together=(undrilled, overwrites, drill, rights, *common(Purpose.RESTORES, rarely=RARELY)),
 )

@@ -11,11 +11,14 @@ from seawall.policy.findings import Rule, Violation
 
 
 def check(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
-    """A Cluster with an archive that no CronJob reads."""
+    """A Cluster with an archive that no validator reads.
+
+    A drill is none: it comes seldom, and restores backups that are old or not encrypted as well as any.
+    """
     archives = archives_of(cluster, estate)
     if cluster.annotation(RESTORES) is not None:
         return  # a drill writes nothing, or CNPG-OPS-002 says so
-    if not archives or jobs_about(cluster, estate, *Purpose):
+    if not archives or jobs_about(cluster, estate, Purpose.VALIDATES):
         return
     yield Violation(
         f"it archives to {archives[0].place.text}, and no CronJob here looks whether backups are there, young enough "
@@ -28,7 +31,7 @@ def check(cluster: KubeObject, estate: Estate) -> Iterator[Violation]:
 
 RULE = Rule(
     id="CNPG-SW-015",
-    risks=("CNPG-SEC-001", "CNPG-OPS-002"),
+    risks=("CNPG-SEC-001",),
     title="Somebody looks whether the backups are there",
     score=4,
     why=(

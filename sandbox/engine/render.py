@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ def manifests(events: Path) -> list[Manifest]:
         if step.get("op") in ("refresh", "delete") or not str(step.get("type", "")).startswith("kubernetes:"):
             continue
         if "apiVersion" in inputs and "kind" in inputs:
-            found[step["urn"]] = _known(inputs)
+            # The engine's own are beside the object's; below them a name with `__` is the object's, `__main__.py` say.
+            found[step["urn"]] = _known({key: value for key, value in inputs.items() if not key.startswith("__")})
     return list(found.values())
 
 
@@ -66,11 +67,7 @@ def has_unknown(file: Path) -> bool:
 
 def _known(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _known(inner) for key, inner in _pairs(value)}
+        return {key: _known(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_known(inner) for inner in value]
     return PLACEHOLDER if value == UNKNOWN else value
-
-
-def _pairs(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((key, inner) for key, inner in value.items() if not key.startswith("__"))

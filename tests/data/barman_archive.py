@@ -31,8 +31,9 @@ class BaseBackup:
     name: str
     begin_wal: str
     end_wal: str
-    begin: datetime
-    end: datetime
+    begin: datetime | None
+    end: datetime | None
+    """Both None for one that failed."""
     status: str
     """`DONE`, `FAILED` or `STARTED`."""
 
@@ -122,7 +123,11 @@ class Archive:
 
         Without one: the newest that is DONE, of those that ended before `target_time`.
         """
-        done = [it for it in self.backups() if it.status == "DONE" and (target_time is None or it.end <= target_time)]
+        done = [
+            it
+            for it in self.backups()
+            if it.status == "DONE" and it.end is not None and (target_time is None or it.end <= target_time)
+        ]
         assert backup is not None or done, f"no base backup of {self.server} to restore from"
         chosen = backup or done[-1]
         into.mkdir(exist_ok=True)
@@ -190,5 +195,5 @@ def _backup(listed: Mapping[str, Any]) -> BaseBackup:
     )
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None

@@ -20,20 +20,23 @@ Beside these: `rendered` (manifests and arguments of our stacks), `operators.bar
 lines), `pooled_server` (PostgreSQL and PgBouncer as the operator sets them up, with roles, HBA files and TLS).
 
 Folders of `workplace` are short, belong to the unprivileged user, and go at the test's end with the servers in them.
-`SEAWALL_DATA=long` (make test-data) is the long form; `figures` collects what docs/data.md shows of it.
+`SEAWALL_DATA=long` (make test-data) is the long form; `figures` collects what docs/data.md shows of it. Tests that are
+marked `long_form` run in it alone; elsewhere one line at the end says how many were left to it.
 Servers end with the thread that started them: start them in the main thread, or in one that lives as long.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import data_tools
 import psutil
 import pytest
 import unprivileged
+from damage_source import Past, lived
+from damage_store import LocalStore
 from data_page import Figures
 from data_tools import PgBouncer, Tools
 from debian_packages import UnsupportedMachineError
@@ -106,13 +109,11 @@ def _end_all_in(folders: list[Path]) -> None:
     """Kill our own descendants whose working directory is in one of the folders: servers that a test left running."""
     left = []
     for process in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.Error, OSError):  # it ended meanwhile
             place = Path(process.cwd())
-        except (psutil.Error, OSError):
-            continue
-        if any(place.is_relative_to(folder) for folder in folders):
-            process.kill()
-            left.append(process)
+            if any(place.is_relative_to(folder) for folder in folders):
+                process.kill()
+                left.append(process)
     psutil.wait_procs(left, 10)
 
 
@@ -161,12 +162,38 @@ def own_store() -> Iterator[ObjectStore]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def past(tools: Tools) -> Iterator[Past]:
+    """The real archive that tests damage, or make others of: copies of it, as `Past.copied` makes them."""
+    store = LocalStore().start()
+    with _places() as folder:
+        yield lived(tools, store, folder)
+    store.stop()
+
+
 FIGURES = pytest.StashKey[Figures]()
+LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One collection of figures for the session."""
     config.stash[FIGURES] = Figures()
+    config.addinivalue_line("markers", "long_form: runs with `make test-data` alone, as it takes long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of the long form to it. They are deselected: nothing is missing here for which to skip them."""
+    later = [item for item in items if item.get_closest_marker("long_form") and not data_tools.LONG]
+    config.stash[LEFT_OUT] = len(later)
+    if later:
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left to the long form."""
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{count} tests of backups take longer and were left to `make test-data`")
 
 
 @pytest.fixture(scope="session")

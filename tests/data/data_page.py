@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ options that the plugin makes of our `ObjectStore`, and PgBouncer with the files
 enforces no policy, and is as fast as loopback; times here say nothing about a store over a network. Rows are recorded
 outside the database when their commit has returned, and compared one by one after each restore.
 
-Written by `make test-data`; `make test` runs a short form. Every test passed.
+Written by `make test-data`; `make test` runs a short form. Only runs in which every test passed are written down. A run
+of some of the tests (`ARGS=tests/data/test_rounds.py`) changes their sections alone; each says when it was measured.
 """
 
 
@@ -41,27 +43,31 @@ class Figures:
         """Note the version of a program that was used."""
         self.versions[program] = number
 
-    def write(self) -> None:
-        """Write the page."""
-        PAGE.write_text(self.page())
+    def write(self, page: Path = PAGE) -> None:
+        """Write the sections of this run into the page; the others stay as they are."""
+        page.write_text(self.merged(page.read_text() if page.exists() else ""))
 
-    def page(self) -> str:
-        """The page as Markdown."""
+    def merged(self, before: str) -> str:
+        """The page as Markdown: the sections of this run, and those of `before` that it has not."""
+        kept = dict(re.findall(r"^## ([^\n]+)\n\n(.*?)\s*(?=^## |\Z)", before, re.MULTILINE | re.DOTALL))
+        sections = kept | {title: self._section(title) for title in self.sections}
+        return "\n".join([_HEAD, *(f"## {title}\n\n{text}\n" for title, text in sections.items())])
+
+    def _section(self, title: str) -> str:
+        rows = self.sections[title]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        note = [self.notes[title], ""] if title in self.notes else []
+        table = [_line(columns), _line(["---"] * len(columns))]
+        table += [_line([row.get(column, "") for column in columns]) for row in rows]
+        return "\n".join([*note, *table, "", self._measured()])
+
+    def _measured(self) -> str:
         memory = round(psutil.virtual_memory().total / 2**30)
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory} GiB"
         machine += f", load {os.getloadavg()[2]:.1f} over the last 15 minutes"
         own = {"moto": version("moto"), "Python": platform.python_version()}
         versions = ", ".join(f"{name} {number}" for name, number in sorted({**self.versions, **own}.items()))
-        lines = [_HEAD, f"{datetime.now(UTC).date().isoformat()}; {machine}; {versions}.", ""]
-        for section, rows in self.sections.items():
-            columns = list(dict.fromkeys(key for row in rows for key in row))
-            lines += [f"## {section}", ""]
-            if section in self.notes:
-                lines += [self.notes[section], ""]
-            lines += [_line(columns), _line(["---"] * len(columns))]
-            lines += [_line([row.get(column, "") for column in columns]) for row in rows]
-            lines.append("")
-        return "\n".join(lines)
+        return f"{datetime.now(UTC).date().isoformat()}; {machine}; {versions}."
 
 
 def _line(cells: list[str]) -> str:

@@ -66,16 +66,26 @@ class Postgres:
         hba: Sequence[str] = TRUST,
         ident: Sequence[str] = (),
         checksums: bool = True,
+        segment_mib: int = 16,
     ) -> Self:
         """A new cluster of databases, not started. `settings` are those of postgresql.conf, as text.
 
+        `segment_mib` is the size of its WAL segments, a power of two from 1 to 1024.
         `home` is a new or empty folder with a short path: see `unprivileged.folder`.
         """
         home.mkdir(exist_ok=True)
         unprivileged.own(home)
         made = cls(home, tools, settings or {}, hba, ident)
-        options = ("--username", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-        made.run("initdb", *options, *(["--data-checksums"] if checksums else []), "--pgdata", made.data)
+        options: tuple[str, ...] = (
+            "--username",
+            SUPERUSER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        )
+        options += ("--data-checksums",) if checksums else ()
+        made.run("initdb", *options, f"--wal-segsize={segment_mib}", "--pgdata", made.data)
         made.configure()
         return made
 
@@ -164,20 +174,37 @@ class Postgres:
             assert self._process is not None
             self._process.wait(_WAIT_SECONDS)
 
-    def kill(self) -> None:
-        """End all of its processes with SIGKILL at once, what it started (an archive_command) as well."""
-        if self.running:
-            first = psutil.Process(self.pid)
-            started = [first, *first.children(recursive=True)]
-            for process in started:
+    def kill(self, *, alone: bool = False) -> list[psutil.Process]:
+        """End all of its processes with SIGKILL at once, what it started (an archive_command) as well.
+
+        With `alone` that goes on, as what runs in another container would, and is returned.
+        """
+        if not self.running:
+            return []
+        first = psutil.Process(self.pid)
+        ours: list[psutil.Process] = []
+        # They are held first, and looked for again until there is no new one: else one that was just started escapes.
+        while new := [it for it in (first, *first.children(recursive=True)) if it not in ours]:
+            ours += new
+            for process in new:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            assert self._process is not None
-            self._process.wait(_WAIT_SECONDS)
-            end = time.monotonic() + _WAIT_SECONDS
-            while any(map(runs, started)):  # a new start fails while one of them has the shared memory
-                assert time.monotonic() < end, "a killed process goes on"
-                time.sleep(0.01)
+                    if not alone or process.name() == "postgres":
+                        process.suspend()
+        others = [it for it in ours if alone and runs(it) and not _is_postgres(it)]
+        ended = [it for it in ours if it not in others]
+        for process in ended:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for process in others:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()  # one that became another program while it was looked at
+        assert self._process is not None
+        self._process.wait(_WAIT_SECONDS)
+        end = time.monotonic() + _WAIT_SECONDS
+        while any(map(runs, ended)):  # a new start fails while one of them has the shared memory
+            assert time.monotonic() < end, "a killed process goes on"
+            time.sleep(0.01)
+        return others
 
     def reload(self) -> None:
         """Have it read its files of settings again, and wait until it has."""
@@ -230,6 +257,12 @@ class Postgres:
         """End it and remove its folder."""
         self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _is_postgres(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name() == "postgres"
+    return False
 
 
 def runs(process: psutil.Process) -> bool:

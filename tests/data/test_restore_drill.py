@@ -121,6 +121,7 @@ def test_what_was_archived_comes_back_is_asked_and_is_removed(
     )
 
 
+@pytest.mark.long_form
 def test_a_point_in_time_is_restored_with_what_was_there_then(source: Source, make: Deploy, played: Play) -> None:
     drill = make(
         question("rows", "SELECT count(*) FROM orders", equals=str(source.rows_then)),
@@ -134,6 +135,7 @@ def test_a_point_in_time_is_restored_with_what_was_there_then(source: Source, ma
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_an_assertion_that_does_not_hold_is_a_failure_that_shows_nothing(make: Deploy, played: Play) -> None:
     drill = make(
         question("notes", "SELECT DISTINCT note FROM orders WHERE note IS NOT NULL", equals="another"),
@@ -203,6 +205,7 @@ def test_a_damaged_base_backup_is_a_failed_restore(source: Source, make: Deploy,
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_an_application_that_is_not_in_the_backup_is_named(source: Source, make: Deploy, played: Play) -> None:
     drill = make()
     with played(drill) as double:
@@ -213,6 +216,7 @@ def test_an_application_that_is_not_in_the_backup_is_named(source: Source, make:
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_data_of_another_cluster_is_not_taken_for_this_ones(source: Source, make: Deploy, played: Play) -> None:
     store = source.store
     [info] = [key for key in store.objects(f"{source.archive.prefix}base/") if key.endswith("backup.info")]
@@ -239,6 +243,7 @@ def test_told_to_stop_while_it_waits_it_removes_what_it_made(make: Deploy) -> No
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_told_to_stop_in_the_middle_of_a_query_it_stops_at_once(make: Deploy, played: Play) -> None:
     drill = make(question("slow", "SELECT count(*) FROM pg_sleep(600)", equals="1"))
     with played(drill) as double:
@@ -286,6 +291,7 @@ def test_whoever_deletes_the_job_of_a_killed_run_deletes_what_it_left(make: Depl
     until(lambda: not drill.remains(), "an empty namespace")
 
 
+@pytest.mark.long_form
 def test_two_at_once_exclude_each_other(make: Deploy, played: Play) -> None:
     drill = make()
     first = drill.start("first")
@@ -335,6 +341,7 @@ def test_a_store_that_does_not_answer_says_nothing_about_the_backups(make: Deplo
     assert (outcome.code, outcome.report["restorable"]) == (3, None)
 
 
+@pytest.mark.long_form
 def test_a_drill_that_takes_too_long_ends_with_what_it_was_waiting_for(make: Deploy) -> None:
     drill = make()
     outcome = drill.run(DRILL_TIMEOUT_SECONDS="8")
@@ -355,6 +362,7 @@ def test_what_the_operator_refuses_is_told_in_its_words(make: Deploy) -> None:
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_a_server_that_lets_nobody_in_is_told_from_one_that_does_not_come(make: Deploy, played: Play) -> None:
     drill = make()
     with played(drill) as double:
@@ -389,6 +397,7 @@ def test_a_claim_without_an_owner_is_removed_by_its_name(make: Deploy, objects: 
     assert drill.remains() == set()
 
 
+@pytest.mark.long_form
 def test_what_cannot_be_removed_is_said_and_nothing_is_made_beside_it(make: Deploy, objects: Objects) -> None:
     drill = make()
     objects.apply(claim(drill, "example.org/held"))

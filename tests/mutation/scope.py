@@ -7,7 +7,6 @@ NOT_OURS = {
     "policy/__main__.py": "starts the server",
     "policy/report/": "writes what was found",
     "policy/reachability/matrix_text.py": "writes what was found",
-    "policy/remarks.py": "writes what was not looked at",
     "policy/serving.py": "the engine's protocol",
     "policy/collector.py": "the garbage collector's settings",
     "policy/checking.py": "the command line's side",

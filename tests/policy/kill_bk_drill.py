@@ -4,12 +4,10 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from backup_changes import (
-    STORE,
-)
-from kill import Change, Kill, Stack, add, find
+from backup_changes import CLUSTER, DRILL, STORE
+from kill import Change, Kill, Stack, add, both, drop, edit, find
 
-DRILL = "drill-by-hand"
+BY_HAND = "drill-by-hand"
 
 
 def _drill_pod() -> dict[str, Any]:
@@ -19,7 +17,7 @@ def _drill_pod() -> dict[str, Any]:
         "capabilities": {"drop": ["ALL"]},
     }
     return {
-        "serviceAccountName": DRILL,
+        "serviceAccountName": BY_HAND,
         "restartPolicy": "Never",
         "securityContext": {"runAsNonRoot": True, "runAsUser": 26, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
@@ -36,14 +34,14 @@ def _drill_pod() -> dict[str, Any]:
 
 def _drill_objects() -> dict[str, dict[str, Any]]:
     """A drill as it should be: CronJob, account, role, binding."""
-    metadata = {"name": DRILL, "namespace": "databases-drill"}
+    metadata = {"name": BY_HAND, "namespace": "databases-drill"}
     marked = {**metadata, "annotations": {"seawall.dev/restores": "databases/shared-postgres"}}
     rules = [
         {"apiGroups": ["postgresql.cnpg.io"], "resources": ["clusters"], "verbs": ["create", "get", "delete"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
     ]
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": DRILL}
-    subjects = [{"kind": "ServiceAccount", "name": DRILL, "namespace": "databases-drill"}]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": BY_HAND}
+    subjects = [{"kind": "ServiceAccount", "name": BY_HAND, "namespace": "databases-drill"}]
     rbac = "rbac.authorization.k8s.io/v1"
     return {
         "job": {
@@ -99,7 +97,7 @@ def restored(stack: Stack, change: Callable[[dict[str, Any]], object]) -> None:
         "apiVersion": "postgresql.cnpg.io/v1",
         "kind": "Cluster",
         "metadata": {
-            "name": DRILL,
+            "name": BY_HAND,
             "namespace": "databases-drill",
             "annotations": {"seawall.dev/restores": "databases/shared-postgres"},
         },
@@ -165,6 +163,21 @@ DRILLS = [
     ),
 ]
 
+UNDRILLED = [
+    ("drill gone", drop(*DRILL)),
+    (
+        "drill of a cluster that is not there",
+        edit(*DRILL, lambda it: it["metadata"]["annotations"].update({"seawall.dev/restores": "databases/former"})),
+    ),
+    (
+        "no reason why there is no drill",
+        both(
+            drop(*DRILL),
+            edit(*CLUSTER, lambda it: it["metadata"]["annotations"].update({"seawall.dev/undrilled": " "})),
+        ),
+    ),
+]
+
 RESTORES = [
     (
         "drill archives into the source's archive",
@@ -194,6 +207,6 @@ _ALSO: dict[str, dict[str, str]] = {
     },
 }
 CASES = [
-    *(Kill("infra", "CNPG-OPS-002", what, change) for what, change in DRILLS),
+    *(Kill("infra", "CNPG-OPS-002", what, change) for what, change in (*DRILLS, *UNDRILLED)),
     *(Kill("infra", "CNPG-OPS-002", what, change, {**_CLUSTER, **_ALSO.get(what, {})}) for what, change in RESTORES),
 ]

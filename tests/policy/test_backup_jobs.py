@@ -1,5 +1,6 @@
-"""How jobs about backups are recognised, when they look, and what is said when nobody restores."""
+"""How jobs about backups are recognised, when they look, and whose keys a drill has."""
 
+import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from seawall.policy.estate.building import build, kube_object
 from seawall.policy.estate.doors.folder import read_file
 from seawall.policy.estate.model import Origin
 from seawall.policy.estate.values import UNKNOWN, UnknownValueError
-from seawall.policy.remarks import remarks
+from seawall.policy.judging import judge
+from seawall.policy.rules import load
 
 STORE = {
     "apiVersion": "barmancloud.cnpg.io/v1",
@@ -105,6 +107,22 @@ def test_by_its_annotation_even_when_nothing_else_can_be_read() -> None:
     assert recognised(broken) == (RESTORES, [])
 
 
+def test_a_variable_that_is_no_text_hides_nothing() -> None:
+    looks = job("aws", "s3", "ls", env=[{"name": "LIMIT", "value": 5}, {"name": "BUCKET", "value": "backups"}])
+    assert recognised(looks) == (VALIDATES, ["pg"])
+
+
+@pytest.mark.parametrize(("store", "found"), [("vault", 1), ("another", 0)])
+def test_an_entry_of_another_store_is_another_key(store: str, found: int) -> None:
+    [*things, reader] = read_file(DATA / "CNPG-OPS-002" / "failure.fetched-keys.yaml").objects
+    manifest = copy.deepcopy(dict(reader.manifest))
+    manifest["spec"]["secretStoreRef"]["name"] = store
+    changed = kube_object(manifest, Origin())
+    assert changed is not None and changed.kind == "ExternalSecret"
+    [rule] = [it for it in load() if it.id == "CNPG-OPS-002"]
+    assert len(judge(build([*things, changed]), [rule])) == found
+
+
 @pytest.mark.parametrize(
     ("backup", "run", "where", "wait"),
     [
@@ -133,15 +151,3 @@ def test_how_long_after_the_backup(backup: str, run: str, where: str | None, wai
 def test_spans() -> None:
     minutes = {5: "5 min", 60: "1 h", 90: "1 h 30 min", 6001: "100 h 1 min", 1440: "24 h", 2880: "2 days"}
     assert {it: span(timedelta(minutes=it)) for it in minutes} == minutes
-
-
-def test_that_nobody_restores_is_said_and_is_no_finding() -> None:
-    rules = DATA / "CNPG-OPS-002"
-    estate = build(read_file(rules / "failure.overwrites.yaml").objects)
-    [note] = (note for note in remarks(estate) if "backups" in note.text)
-    assert note.text.startswith("whether backups restore: no restore drill is declared for Cluster databases/pg")
-    drilled = build(read_file(rules / "success.drill.yaml").objects)
-    [note] = (note for note in remarks(drilled) if "backups" in note.text)
-    assert "databases/pg2" in note.text, "the recovered one archives and has no drill"
-    assert "databases/pg," not in note.text
-    assert "drill/" not in note.text

@@ -33,6 +33,11 @@ def notes(estate: Estate) -> str:
     return "\n".join(note.text for note in estate.notes)
 
 
+@pytest.mark.parametrize("kind", ["Namespace", "Node", "ClusterRole", "StorageClass"])
+def test_what_belongs_to_the_whole_cluster_has_no_namespace(kind: str) -> None:
+    assert thing(kind, "it").namespace == thing(kind, "it", ns="").namespace == ""
+
+
 @pytest.mark.parametrize(("count", "told"), [(1, "p0"), (5, "p4"), (6, "p4, …")])
 def test_policies_that_nobody_here_reads_are_named(count: int, told: str) -> None:
     api = "crd.projectcalico.org/v1"

@@ -122,6 +122,12 @@ def test_the_field_to_blame(rule: str, manifests: list[dict[str, Any]], wanted: 
     assert paths(rule, *manifests) == wanted
 
 
+def test_without_an_instance_there_are_no_standbys() -> None:
+    synchronous = {"synchronous": {"method": "any", "number": 1}}
+    [finding] = found("CNPG-SW-007", cluster(instances=0, postgresql=synchronous))
+    assert "and there are no standbys" in finding.message
+
+
 def test_the_numbers_are_facts() -> None:
     bouncer: dict[str, Any] = {"poolMode": "session", "parameters": {"default_pool_size": "30"}}
     (finding,) = found("CNPG-PERF-001", cluster(), pooler(bouncer))

@@ -34,6 +34,7 @@ def labels(endpoint: Endpoint, *, cilium: bool = True) -> Labels:
         (pod(labels={"app": "web"}), "tier", False),
         (pod(later={"role": frozenset({"primary"})}), "role", True),
         (pod(later={"role": frozenset({"primary"})}), "tier", False),
+        (pod(later={"pod-template-hash": frozenset({"5d4f"})}), "pod-template-hash", False),
         (Endpoint("shop"), "tier", True),
         (Endpoint("shop", namespace_labels={"team": "a"}), f"{NAMESPACE}tier", False),
         (pod(namespace_labels=None), f"{NAMESPACE}tier", True),

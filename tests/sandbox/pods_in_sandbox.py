@@ -164,13 +164,13 @@ class StoppingDouble(Repeated):
 class SwitchoverDouble(Repeated):
     """Plays the operator over the doubles: labels new instances, and makes another one primary before a drain.
 
-    The real operator labels an instance once it runs, and switches over when the primary's node is cordoned; the
-    primary's budget lets it go only then.
+    The real operator labels an instance once it runs, and switches over when the primary's node is cordoned and every
+    instance is Ready (`setPrimaryOnSchedulableNode` of 1.30); the primary's budget lets it go only then.
     """
 
-    def __init__(self, api: ApiServer, namespace: str, cluster: str) -> None:
+    def __init__(self, api: ApiServer, namespace: str, cluster: str, instances: int) -> None:
         super().__init__()
-        self._api, self._namespace, self._cluster = api, namespace, cluster
+        self._api, self._namespace, self._cluster, self._wanted = api, namespace, cluster, instances
 
     def once(self) -> None:
         """Looks at the instances and does what there is to do."""
@@ -178,12 +178,16 @@ class SwitchoverDouble(Repeated):
         cordoned = {it["metadata"]["name"] for it in items(self._api, "v1", "Node") if it["spec"].get("unschedulable")}
         staying = [pod for pod in pods if pod["spec"]["nodeName"] not in cordoned]
         primaries = [pod for pod in pods if self._role(pod) == "primary"]
+        complete = len(pods) == self._wanted and all(self._role(pod) for pod in pods)
+        if primaries and not complete:  # with an instance missing, the replicas' budget would go below its floor
+            staying = primaries
         best = next((pod for pod in staying if pod in primaries), next(iter(staying or primaries or pods), None))
         if best is None:
             return
-        # The new primary first: at no moment is there none.
+        # The old primary first. The controller of budgets counts a budget anew when a pod with its labels changes, not
+        # when one loses them: with two primaries for a moment, the primary's budget would count two from then on.
         with SWITCHING:
-            for pod in (best, *(pod for pod in pods if pod is not best)):
+            for pod in (*(pod for pod in pods if pod is not best), best):
                 role = "primary" if pod is best else "replica"
                 if self._role(pod) != role:
                     self._label(pod, role)
@@ -245,6 +249,7 @@ class Estate:
             deploy(api, dragonfly_double(resource))
         [cluster] = self.of_kind("Cluster")
         self.cluster: str = cluster["metadata"]["name"]
+        self.instances: int = cluster["spec"]["instances"]
         self.databases: str = cluster["metadata"]["namespace"]
         self.doubles = place.made[DOUBLES]
         self.first_instance = until(self._first_instance, "the operator's first instance", PATIENCE_S)
@@ -275,6 +280,15 @@ class Estate:
         ]
         wanted = len(self.of_kind("Pooler")) + len(self.of_kind("Dragonfly")) + 1
         return len(made) == wanted and all(_complete(controller) for controller in made)
+
+    def counted(self) -> bool:
+        """Whether the controller of budgets has seen the doubles of PostgreSQL's instances with the roles of now."""
+        pods = self.pods()
+        return all(
+            it["status"]["currentHealthy"]
+            == len(Group(self.doubles, "", it["spec"]["selector"]["matchLabels"], 0, 0).of(pods))
+            for it in items(self.api, "policy/v1", "PodDisruptionBudget", self.doubles)
+        )
 
     def groups(self) -> list[Group]:
         """Every budget with pods under it; the pods are all there."""

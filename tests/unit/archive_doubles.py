@@ -39,7 +39,7 @@ COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,
     ".xz": lambda data: lzma.compress(data, preset=0),
     ".lz4": lz4.frame.compress,
-    ".zst": zstandard.ZstdCompressor().compress,
+    ".zst": lambda data: zstandard.ZstdCompressor().compress(data),  # one is not for two threads at once
     ".snappy": lambda data: bytes(cramjam.snappy.compress(data)),
 }
 

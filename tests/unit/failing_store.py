@@ -28,6 +28,8 @@ class Fault:
     """Bytes of a body after which the connection breaks."""
     date: str | None = None
     """The answer's Date header; None leaves it."""
+    strips_range: bool = False
+    """Whether a part of an object is answered with all of it."""
     hangs: bool = False
     """Whether it never answers."""
     asked: Event = field(default_factory=Event)
@@ -40,6 +42,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, target: str, fault: Fault) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target, self.fault, self.over = urlsplit(target), fault, Event()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing: a client that hangs up is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -59,7 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = ERROR.format(code=fault.code).encode() if fault.code and self.command != "HEAD" else b""
             self._send(fault.status, {}, body, hit=hit)
             return
-        headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+        unsent = {"host", "range"} if hit and fault.strips_range else {"host"}
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in unsent}
         link = http.client.HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=20)
         link.request(self.command, self.path, headers={**headers, "Host": self.server.target.netloc})
         answer = link.getresponse()

@@ -325,8 +325,10 @@ POSTGRES: Final[Features] = {
                 "schedule": "30 2 * * *",
                 "max_backup_age": "26h",
                 "rpo": "10m",
+                "max_backup_duration": "8h",
                 "deep": True,
                 "all_objects": True,
+                "sample": 100,
                 "page_percent": 100,
                 "timeout": "2h",
             }

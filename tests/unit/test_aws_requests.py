@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 import pytest
-from aws_judge import ANONYMOUS, ROOT, Request, allowed, decide
+from aws_judge import ANONYMOUS, ROOT, Request, allowed, allowed_by_key
 
 from seawall.components.aws import documents
 
@@ -141,18 +141,12 @@ KEY_REQUESTS: Final = [
 )
 def test_who_may_do_what_with_the_key(action: str, context: dict[str, str], may: set[str]) -> None:
     """What the key's policy gives to the account is given on by the identity's own policy; else it must name it."""
-    delegated = decide(KEY_POLICY, Request(ROOT, action, KEY, context)) == "allow"
-
-    def passes(who: str) -> bool:
-        request = Request(who, action, KEY, context)
-        if decide(KEY_POLICY, request) == "deny":
-            return False
-        own = GRANTED[who]
-        return decide(KEY_POLICY, request) == "allow" or (
-            delegated and own is not None and decide(own, request) == "allow"
-        )
-
-    assert {who for who in ALL if passes(who)} == may
+    passed = {
+        who
+        for who in ALL
+        if allowed_by_key(Request(who, action, KEY, context), identity=GRANTED[who], policy=KEY_POLICY)
+    }
+    assert passed == may
 
 
 def test_the_policies_fit_into_what_aws_takes() -> None:

@@ -125,12 +125,27 @@ def test_our_errors_are_one_sentence_and_their_exit_code(
     assert capsys.readouterr() == ("", "error: no\n")
 
 
-def test_an_interruption_is_130_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_is_130_and_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(sys, "argv", ["seawall", "up"])
     assert failures._code(interrupt) == 130
     assert capsys.readouterr().err == "interrupted: the same command goes on from here\n"
+
+
+@pytest.mark.parametrize("words", [["check", "there"], ["--debug", "check", "there"], ["status"]])
+def test_what_only_reads_promises_nothing(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["seawall", *words])
+    assert failures._code(interrupt) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_an_exit_code_of_a_command_is_kept() -> None:

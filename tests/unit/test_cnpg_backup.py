@@ -88,6 +88,7 @@ def test_the_validator_is_unprivileged_and_can_only_read() -> None:
     one = container(args())
     assert made["securityContext"]["runAsNonRoot"] is True
     assert made["automountServiceAccountToken"] is False
+    assert made["enableServiceLinks"] is False
     assert one["securityContext"]["readOnlyRootFilesystem"] is True
     assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert one["securityContext"]["allowPrivilegeEscalation"] is False

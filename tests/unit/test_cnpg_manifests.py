@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cnpg_samples import ALONE, AWS_TARGET, KEY, ROLES, args, generic, on_own_store
+from cnpg_samples import ALONE, AWS_TARGET, GONE, KEY, ROLES, args, generic, on_own_store
 from schemas import has_crd, validate
 
 from seawall.components.cnpg import (
@@ -114,6 +114,17 @@ def test_a_single_instance_says_why_and_several_say_nothing() -> None:
     assert alone.settings.single_instance_reason
     shown = manifests.cluster(alone)["metadata"]["annotations"]
     assert shown[annotations.SINGLE_INSTANCE] == alone.settings.single_instance_reason
+
+
+def test_a_cluster_that_nobody_drills_says_how_else_it_is_known() -> None:
+    undrilled = args()
+    assert undrilled.settings.undrilled_reason
+    shown = manifests.cluster(undrilled)["metadata"]["annotations"]
+    assert shown[annotations.UNDRILLED] == undrilled.settings.undrilled_reason
+    drilled = args(
+        ("restore_drill", {"namespace": "drills", "schedule": "0 4 * * 0", "max_age": "8d"}), ("undrilled_reason", GONE)
+    )
+    assert annotations.UNDRILLED not in manifests.cluster(drilled)["metadata"]["annotations"]
 
 
 def test_each_role_enters_its_own_database_over_tls_and_nobody_anything_else() -> None:

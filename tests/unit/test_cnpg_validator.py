@@ -1,5 +1,6 @@
 """The validator as the CronJob runs it: the rendered ConfigMap alone, in a process of its own, and the other tools."""
 
+import itertools
 import json
 import os
 import re
@@ -24,10 +25,12 @@ from seawall.components.cnpg import validation, validation_report
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.validator.classes import CHECKS, CLASSES, Failure
 from seawall.components.cnpg.validator.segments import Numbering
+from seawall.components.cnpg.validator.settings import expectation
 from seawall.pages import validator as page
 
 ALLOWED = {"boto3", "botocore", "urllib3", "lz4", "zstandard", "cramjam"}
 """What the image has besides the standard library; urllib3 is botocore's own."""
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def archive(endpoint: str, request: pytest.FixtureRequest) -> Archive:
     name = re.sub("[^a-z]+", "-", request.node.name.lower())[:40].strip("-")
-    return Archive(endpoint, f"{name}-{abs(hash(request.node.name)) % 1000}", Numbering(MIB))
+    return Archive(endpoint, f"{name}-{next(_numbers)}", Numbering(MIB))
 
 
 def container(made: CnpgSharedClusterArgs) -> dict[str, Any]:
@@ -199,6 +202,13 @@ def test_the_settings_reach_the_program() -> None:
     assert validation.cron_job(made)["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3600
 
 
+@pytest.mark.parametrize(("arguments", "changes"), [(("--all",), {}), ((), {"ALL_OBJECTS": "true"})])
+def test_every_object_means_every_page(arguments: tuple[str, ...], changes: dict[str, str]) -> None:
+    wanted = {item["name"]: item.get("value", "") for item in container(args(("validation.page_percent", 50)))["env"]}
+    asked = expectation(arguments, wanted | changes)
+    assert (asked.every, asked.page_percent) == (True, 100)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -247,6 +257,7 @@ def test_the_other_tools_run_as_hardened_and_hold_the_readers_keys(tool: str) ->
     values = {item["name"]: item.get("value", "") for item in one["env"]}
     unseen = set(json.loads(f"[{values['NOT_CHECKED']}]"))
     assert unseen | validation.SEEN_BY_SHORT == {check.name for check in CHECKS}
+    assert set(values["SEEN_CHECKS"].split()) == validation.SEEN_BY_SHORT
     assert ("MC_HOST_store" in values) is (tool == "mc")
 
 
@@ -340,6 +351,8 @@ def test_the_short_scripts_say_what_they_saw_and_what_they_did_not(
     jsonschema.Draft202012Validator(validation_report.schema()).validate(report)
     assert done.returncode == report["exit_code"] == int(failure or 0)
     assert report["class"] == (failure.label if failure is not None else None)
+    told = [check["check"] for check in report["checks"]]
+    assert sorted([*told, *report["not_checked"]]) == sorted(check.name for check in CHECKS), "each once, said or not"
     assert {"wal-chain", "wal-needed", "deep-base"} <= set(report["not_checked"])
 
 

@@ -211,13 +211,13 @@ DAMAGES: dict[str, tuple[Damage, dict[str, str], Failure, bool]] = {
         lambda a, b: a.wal(1, 9, b"", ago=500),
         {"wal-objects": "000000010000000000000009.gz is empty"},
         Failure.WAL_DAMAGED,
-        True,
+        False,
     ),
     "WAL without compression is cut off": (
         lambda a, b: a.wal(1, 12, b"x" * 1000, ""),
         {"wal-objects": "has 1000 bytes, a segment has 16777216"},
         Failure.WAL_DAMAGED,
-        True,
+        False,
     ),
     "a timeline without its history": (
         lambda a, b: a.wal(2, 12),
@@ -386,9 +386,29 @@ def test_a_hole_ends_what_can_be_restored(archive: Archive) -> None:
     archive.remove(_key(archive, 9))
     until = validate(archive).report["restorable_until"]
     assert until["wal"] == "000000010000000000000008"
+
+
+def test_wal_of_another_size_than_a_segment_stops_recovery_where_recovery_reads_it(archive: Archive) -> None:
+    """PostgreSQL ends with an error at a file of a wrong size, instead of with what came before it."""
+    healthy(archive)
+    archive.remove(_key(archive, 9))
+    archive.wal(1, 10, b"", ago=300)
+    report = validate(archive).report
+    assert (report["restorable"], report["restorable_until"]["wal"]) == (True, "000000010000000000000008")
     archive.wal(1, 8, b"", ago=800)
-    until = validate(archive).report["restorable_until"]
-    assert until["wal"] == "000000010000000000000007"
+    report = validate(archive).report
+    assert (report["restorable"], report["restorable_until"]) == (False, None)
+    assert "000000010000000000000008.gz is empty: recovery stops there" in report["unrestorable_because"]
+
+
+def test_wal_of_a_timeline_that_recovery_has_left_may_be_empty(archive: Archive) -> None:
+    healthy(archive)
+    archive.history(2, (1, 11 * SIZE + 40))
+    archive.wal(2, 11)
+    archive.wal(1, 11, b"", ago=70)
+    ran = validate(archive)
+    assert set(ran.failed) == {"wal-objects"}
+    assert (ran.report["restorable"], ran.report["restorable_until"]["wal"]) == (True, "00000002000000000000000B")
 
 
 def test_a_delete_marker_hides_what_is_below_it(archive: Archive) -> None:

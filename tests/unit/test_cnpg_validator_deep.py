@@ -171,7 +171,7 @@ def test_files_of_another_backup_are_named(archive: Archive, name: str, content:
 
 
 def test_a_wrong_page_is_named_with_its_place(archive: Archive) -> None:
-    """Recovery does not read it, so the restore succeeds, with a page that PostgreSQL will refuse to read."""
+    """Recovery does not read it, so a server comes up, and refuses to read the page: its rows are lost."""
     data = page(0) + flipped(page(1), 5000) + page(2)
     newest = backed_up(archive, **{f"./{DATA}": data, f"./{DATA}.1": page(pages.PAGES_PER_FILE)})
     ran = deep(archive)
@@ -180,6 +180,16 @@ def test_a_wrong_page_is_named_with_its_place(archive: Archive) -> None:
     place = int(ran.failed["deep-pages"].partition("(byte ")[2].partition(" ")[0])
     unpacked = gzip.decompress(archive.content(f"base/{newest.id}/data.tar.gz"))
     assert unpacked[place : place + pages.PAGE] == flipped(page(1), 5000)
+    assert (ran.code, ran.report["restorable"]) == (Failure.BACKUP_DAMAGED, False)
+    assert f"{DATA}, page 1 (byte " in ran.report["unrestorable_because"]
+
+
+@pytest.mark.parametrize("fork", ["fsm", "vm"])
+def test_a_wrong_page_of_a_map_loses_no_row(archive: Archive, fork: str) -> None:
+    """PostgreSQL takes it for an empty one (`RBM_ZERO_ON_ERROR`)."""
+    backed_up(archive, **{f"./{DATA}_{fork}": flipped(page(0), 5000)})
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-pages"}
     assert (ran.code, ran.report["restorable"]) == (Failure.BACKUP_DAMAGED, True)
 
 
@@ -272,6 +282,32 @@ def test_a_wrong_segment_is_named(archive: Archive, made: dict[str, object], say
     assert ran.report["restorable_until"]["wal"] == "000000010000000000000007"
 
 
+def test_a_segment_that_is_shorter_than_it_should_be_stops_recovery(archive: Archive) -> None:
+    healthy(archive, real=True)
+    archive.wal(1, 8, gzip.compress(segment(NUMBERING, 1, 8)[: -pages.PAGE], 1), ago=800)
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-wal"}
+    assert "it ends after" in ran.report["unrestorable_because"]
+    assert (ran.report["restorable"], ran.report["restorable_until"]) == (False, None)
+    archive.remove(NUMBERING.key(1, 7, ".gz"))
+    report = deep(archive).report
+    assert (report["restorable"], report["restorable_until"]["wal"]) == (True, "000000010000000000000006")
+
+
+def test_records_before_the_backups_begin_are_not_read(archive: Archive) -> None:
+    """Recovery begins in the middle of a segment: what other clients wrote before is not this backup's."""
+    healthy(archive, real=True)
+    begin = 6 * MIB + 8192 + 24 + 872  # a record of 9024 bytes lies before: 8152 on the first page, then 872
+    archive.backup(archive.base(begin, ago=1800))
+    wrong = flipped(record(bytes(9000)), 4000)
+    archive.real_wal(1, 6, stream=[wrong, record(b"its own"), SWITCH], ago=1300)
+    assert deep(archive).failed == {}
+    archive.real_wal(1, 6, stream=[wrong, flipped(record(b"its own"), 26), SWITCH], ago=1300)
+    ran = deep(archive)
+    assert set(ran.failed) == {"deep-wal"}
+    assert ran.report["restorable"] is False
+
+
 def test_the_backups_own_wal_of_another_server_cannot_be_restored(archive: Archive) -> None:
     healthy(archive, real=True)
     archive.real_wal(1, 6, system=42, ago=1300)
@@ -311,11 +347,12 @@ def test_memory_stays_bounded_whatever_an_object_unpacks_to(archive: Archive) ->
     """A tar of zeros packs a thousandfold; no more than pieces of it are ever held."""
     import tracemalloc
 
-    backed_up(archive, **{"./pg_xact/0001": bytes(32 * MIB)})
+    backed_up(archive, **{"./pg_xact/0001": bytes(64 * MIB)})
+    assert validate(archive).failed == {}  # what the first client of a process loads, and keeps, is not counted
     tracemalloc.start()
     try:
         assert deep(archive).failed == {}
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 16 * MIB
+    assert peak < 32 * MIB  # it needs about 12; how far the store, in this process too, is ahead is left to chance

@@ -8,7 +8,7 @@ from seawall.components.cnpg.args import ApplicationArgs, CnpgSharedClusterArgs
 from seawall.components.cnpg.drill import recovery
 from seawall.components.cnpg.drill.names import ROLE, drill_name, reader_secret, report_name
 from seawall.components.cnpg.drill.network import runner_pods
-from seawall.components.cnpg.drill_settings import RestoreDrill
+from seawall.components.cnpg.drill_settings import CLEANUP, RestoreDrill
 from seawall.components.fields import duration
 from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.external_secret import OPAQUE, external_secret
@@ -28,7 +28,7 @@ AUTHORITY_MOUNT = "/etc/seawall"
 PYTHON = "/venv/bin/python"
 """The interpreter of the sidecar's image, which has no shell."""
 
-CLEANUP_SECONDS = 600
+CLEANUP_SECONDS = int(CLEANUP.total_seconds())
 """For the removal after a run: the instance stops, its claims and volumes go."""
 GRACE_SECONDS = 120
 """Between SIGTERM and SIGKILL."""

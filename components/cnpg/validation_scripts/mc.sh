@@ -4,29 +4,8 @@
 # One line of JSON and the exit codes of docs/validator.md.
 set -u
 
-began=$(date +%s) checks='' code=0 class=null asked=0
-
-told() { # check, status, class, exit code, message
-  checks="$checks${checks:+,}{\"check\":\"$1\",\"status\":\"$2\",\"message\":\"$5\""
-  if [ "$2" = failed ]; then
-    checks="$checks,\"class\":\"$3\",\"do\":\"see docs/validator.md\""
-    if [ "$code" -eq 0 ] || [ "$4" -lt "$code" ]; then code=$4 class="\"$3\""; fi
-  fi
-  checks="$checks}"
-}
-
-ended() {
-  if [ "$code" -eq 0 ]; then ok=true verdict=healthy; else ok=false verdict=unhealthy; fi
-  if [ "$code" -ge 10 ] && [ "$code" -lt 20 ]; then verdict=unknown; fi
-  printf '{"schema":"validation-report-v1","ok":%s,"verdict":"%s","class":%s,"exit_code":%s,"at":"%s",' \
-    "$ok" "$verdict" "$class" "$code" "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)"
-  printf '"archive":"s3://%s/%s","mode":null,"restorable":"unknown","restorable_by":"objects",' \
-    "$BACKUP_BUCKET" "$BACKUP_ARCHIVE"
-  printf '"restorable_until":null,"unrestorable_because":null,"backup":null,"checks":[%s],"not_checked":[%s],' \
-    "$checks" "$NOT_CHECKED"
-  printf '"counts":{},"requests":{"mc":%s},"seconds":%s,"metrics":""}\n' "$asked" "$(($(date +%s) - began))"
-  exit "$code"
-}
+CLIENT=mc
+. "${0%/*}/report.sh"
 
 ask() { # what the client answers, in $answer; empty when nothing is there; the run ends when the store does not answer
   asked=$((asked + 1))
@@ -107,4 +86,5 @@ if [ -n "$young" ]; then
 else
   told wal-age failed wal-old 24 "no WAL is younger than $MAX_WAL_AGE_SECONDS s"
 fi
+told store ok - 0 "$asked requests were answered"
 ended

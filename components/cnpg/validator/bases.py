@@ -16,6 +16,7 @@ SETTLED = 900
 SPLIT = 1 << 30
 """Bytes from which on a data file may be the first of several, with the next under way: barman splits far above."""
 
+_LONGEST_REASON = 500
 INFO = "backup.info"
 _ID = re.compile(r"\d{8}T\d{6}")
 _DATA = re.compile(r"(data|\d+)(?:_(\d{4}))?\.tar(\.gz|\.bz2|\.snappy|\.lz4)?")
@@ -121,7 +122,9 @@ def _content(base: Base, read: Callable[[str], bytes]) -> bytes:
 def _unfinished(base: Base, given: Mapping[str, str], age: float, now: datetime, patience: int) -> Unfinished:
     status = given.get("status")
     if status == FAILED:
-        return Unfinished(base.id, True, f"{base.id} failed: {given.get('error', 'it says no reason')}")
+        return Unfinished(
+            base.id, True, f"{base.id} failed: {given.get('error', 'it says no reason')[:_LONGEST_REASON]}"
+        )
     if status is None:
         main = base.parts("data").get(0)
         if main is not None and main.size < SPLIT and (now - main.modified).total_seconds() > SETTLED:

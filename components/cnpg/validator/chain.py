@@ -108,6 +108,14 @@ def chain(info: BackupInfo, way: tuple[Stretch, ...], segments: Mapping[int, Map
     )
 
 
+def taken(info: BackupInfo, way: tuple[Stretch, ...], timeline: int, number: int) -> bool:
+    """Whether recovery takes this segment from this timeline, if it comes so far."""
+    return any(
+        timeline == part and first <= number and (last is None or number <= last)
+        for part, first, last in _parts(info, way)
+    )
+
+
 _Part = tuple[int, int, int | None]
 """Timeline, first and last segment that recovery takes from it."""
 

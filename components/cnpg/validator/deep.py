@@ -11,12 +11,13 @@ from .findings import Findings
 from .info import BackupInfo
 from .pages import Block
 from .quick import Archive
-from .records import ForeignError, Records
+from .records import ForeignError, LengthError, Records
 from .segments import SUFFIXES
 from .settings import Expectation
 from .store import MissingError, Store
 from .tarball import Member, Tarball
 from .unpacking import CannotUnpackError, DamagedError, unpacked
+from .wals import EMPTY
 
 _SUSPECTS = 10_000
 """Wrong pages that are remembered until the WAL says whether recovery writes them anew."""
@@ -33,6 +34,8 @@ def read(archive: Archive, store: Store, wanted: Expectation, findings: Findings
 
 _NAMED = {"PG_VERSION", "global/pg_control", "backup_label"}
 _INIT_FORK = 3
+_MENDED_FORKS = (1, 2)
+"""Free space map and visibility map: PostgreSQL takes a wrong page of theirs for an empty one."""
 
 
 @dataclass
@@ -77,7 +80,7 @@ class _Reading:
             if (block.database, block.relation) not in self.unlogged
         }
         restored = self._wal(set(suspects))
-        self._pages([text for block, text in suspects.items() if block not in restored])
+        self._pages({block: text for block, text in suspects.items() if block not in restored})
 
     def _fatal(self, why: str) -> None:
         self.archive.unrestorable = self.archive.unrestorable or why
@@ -140,14 +143,17 @@ class _Reading:
         elif trouble := control.problem(content, self.info.system):
             yield trouble
 
-    def _pages(self, wrong: list[str]) -> None:
+    def _pages(self, wrong: dict[Block, str]) -> None:
         if self.info.checksums is not True:
             told = "the server keeps no" if self.info.checksums is False else "backup.info does not speak of"
             self.findings.skipped("deep-pages", f"{told} checksums")
             return
-        problems = [f"{text}, and no record of the backup's WAL writes it anew" for text in wrong]
+        problems = [f"{text}, and no record of the backup's WAL writes it anew" for text in wrong.values()]
         if problems and self.more:
             problems.append(f"and {self.more} more wrong pages")
+        for block, text in wrong.items():
+            if block.fork not in _MENDED_FORKS:  # PostgreSQL refuses to read such a page: its rows are lost
+                self._fatal(text)
         counts = self.findings.counts
         checked = f"{counts['deep pages']} pages of {counts['deep relation files']} files"
         self.findings.judged("deep-pages", problems, checked)
@@ -158,11 +164,11 @@ class _Reading:
         if made is None or made.last is None:
             self.findings.skipped("deep-wal", "there is no WAL to read")
             return set()
-        every = [place for place in _places(self.archive, info) if place not in found.empty]
+        every = [place for place in _places(self.archive, info) if found.unfit.get(place) != EMPTY]
         chosen = {place for place in every if place[1] <= info.last_needed or place == made.last}
         rest = {found.key(*place): place for place in every if place not in chosen}
         chosen |= {rest[name] for name in (rest if self.wanted.every else self._sample(list(rest)))}
-        reader = Records(info.numbering, info.version, info.system, wanted=suspects)
+        reader = Records(info.numbering, info.version, info.system, wanted=suspects, start=info.begin)
         problems = []
         for timeline, number in sorted(chosen, key=lambda place: place[1]):
             key = found.key(timeline, number)
@@ -175,6 +181,8 @@ class _Reading:
                 continue
             except (DamagedError, ForeignError) as error:
                 problems.append(f"{self.wanted.where(key)}: {error}")
+                if isinstance(error, LengthError):
+                    self.archive.stopped_by((timeline, number), problems[-1])
             except MissingError:
                 problems.append(f"{self.wanted.where(key)} was in the list, and is not there")
             if number <= info.last_needed:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from .segments import Numbering, lsn, lsn_text
 
+_SHOWN = 20
 DONE = "DONE"
 FAILED = "FAILED"
 
@@ -86,15 +87,17 @@ class BackupInfo:
 
     def label_contradictions(self, label: str) -> Iterator[str]:
         """What in a `backup_label` does not fit."""
-        start = re.search(r"^START WAL LOCATION: (\S+) \(file ([0-9A-F]{24})\)$", label, re.MULTILINE)
+        start = re.search(
+            r"^START WAL LOCATION: ([0-9A-F]{1,8}/[0-9A-F]{1,8}) \(file ([0-9A-F]{24})\)$", label, re.MULTILINE
+        )
         if start is None:
             yield "backup_label names no START WAL LOCATION"
             return
         if lsn(start[1]) != self.begin or start[2] != self.begin_wal:
             yield f"backup_label starts at {start[1]} ({start[2]}), backup.info at {lsn_text(self.begin)}"
         timeline = re.search(r"^START TIMELINE: (\d+)$", label, re.MULTILINE)
-        if timeline is not None and int(timeline[1]) != self.timeline:
-            yield f"backup_label is of timeline {timeline[1]}, backup.info of {self.timeline}"
+        if timeline is not None and timeline[1] != str(self.timeline):
+            yield f"backup_label is of timeline {timeline[1][:_SHOWN]}, backup.info of {self.timeline}"
 
 
 def fields(content: bytes) -> dict[str, str]:
@@ -127,7 +130,7 @@ def backup_info(given: Mapping[str, str]) -> BackupInfo:
             end=lsn(given["end_xlog"]),
             begin_time=_moment(given["begin_time"]),
             end_time=_moment(given["end_time"]),
-            timeline=int(given["timeline"]),
+            timeline=_timeline(given["timeline"]),
             version=int(given["version"]),
             numbering=Numbering(int(given["xlog_segment_size"])),
             system=int(given["systemid"]) if "systemid" in given else None,
@@ -141,6 +144,12 @@ def backup_info(given: Mapping[str, str]) -> BackupInfo:
         raise InfoError(f"it has no {missing.args[0]}") from None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise InfoError(f"it cannot be read: {error}") from None
+
+
+def _timeline(text: str) -> int:
+    if not 0 < (timeline := int(text)) < 1 << 32:
+        raise ValueError("its timeline is no number that PostgreSQL gives")
+    return timeline
 
 
 def _moment(text: str) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import bases, encryption, wals
-from .chain import Chain, branch_problem, chain, newest_timeline
+from .chain import Chain, branch_problem, chain, newest_timeline, taken
 from .encryption import Looks
 from .findings import Findings, listed, span
 from .history import HistoryError, Stretch, alone, stretches
@@ -29,12 +29,18 @@ class Archive:
     unrestorable: str | None = None
     """Why a restore from this backup fails; None when nothing was seen against it."""
     broken: int | None = None
-    """Number of the first segment after the backup that is damaged or empty: recovery ends before it."""
+    """Number of the first segment after the backup that is damaged: recovery ends before it."""
 
     @property
     def info(self) -> BackupInfo | None:
         """The backup to restore from."""
         return self.bases.info
+
+    def stopped_by(self, place: tuple[int, int], why: str) -> None:
+        """A segment on the way has not a segment's size: PostgreSQL gives up there, unless recovery ends before it."""
+        reach = self.chain.reach if self.chain is not None else None
+        if reach is not None and place[1] <= reach[1] and (self.broken is None or place[1] < self.broken):
+            self.unrestorable = self.unrestorable or f"{why}: recovery stops there with an error"
 
 
 def look(store: Store, wanted: Expectation, findings: Findings) -> Archive:
@@ -121,17 +127,17 @@ def _wal(archive: Archive, store: Store, wanted: Expectation, findings: Findings
     name = info.numbering.name
     needed = f"{name(info.timeline, info.first_needed)} to {name(info.timeline, info.last_needed)}"
     missing = [f"{made.named(run)} missing, which the backup needs to be consistent" for run in made.missing]
+    unfit = sorted((place for place in found.unfit if taken(info, archive.way, *place)), key=lambda place: place[1])
     missing += [
-        f"{found.key(timeline, number)} is empty, and the backup needs it"
-        for timeline, number in sorted(found.empty)
-        if info.first_needed <= number <= info.last_needed and timeline == info.timeline
+        f"{found.key(*place)} {found.unfit[place]}, and the backup needs it"
+        for place in unfit
+        if place[1] <= info.last_needed
     ]
     findings.judged("wal-needed", missing, f"{needed} is there")
     if missing:
         archive.unrestorable = archive.unrestorable or missing[0]
-    followed = {stretch.timeline for stretch in archive.way}
-    after = [number for timeline, number in found.empty if timeline in followed and number > info.last_needed]
-    archive.broken = min(after, default=None)
+    elif unfit:
+        archive.stopped_by(unfit[0], f"{found.key(*unfit[0])} {found.unfit[unfit[0]]}")
     holes = [f"missing: {made.named(run)}" for run in made.holes]
     if made.last is None:
         holes = holes or ["there is no WAL at or after the backup's begin"]

@@ -27,6 +27,10 @@ _LONGEST = 64 << 20
 _ZEROS = bytes(PAGE)
 
 
+class LengthError(DamagedError):
+    """A segment has not a segment's length. PostgreSQL does not even look into it: recovery stops with an error."""
+
+
 class ForeignError(Exception):
     """A segment is of another server, or of another place; the text says of which."""
 
@@ -41,6 +45,8 @@ class Records:
     """The server's number; None when it is not known."""
     wanted: set[Block] = field(default_factory=set)
     """Pages about which we want to know whether a record brings them whole."""
+    start: int = 0
+    """Position at which recovery begins: of what lies before it in its segment only the pages' headers are judged."""
     restored: set[Block] = field(default_factory=set)
     """Those of them that a record brings."""
     count: int = 0
@@ -64,19 +70,24 @@ class Records:
         total, switched = 0, False
         for page in _paged(pieces):
             if total >= self.numbering.size:
-                raise DamagedError(f"it goes on after {self.numbering.size} bytes, the size of a segment")
+                raise LengthError(f"it goes on after {self.numbering.size} bytes, the size of a segment")
             if len(page) < PAGE:
-                raise DamagedError(f"it ends after {total + len(page)} bytes; a segment has {self.numbering.size}")
+                raise LengthError(f"it ends after {total + len(page)} bytes; a segment has {self.numbering.size}")
             if switched:
                 if page != _ZEROS and not self._empty(page, number, total):
                     raise DamagedError(f"at byte {total}: there is something after the record that ends the segment")
             else:
-                start = self._page(page, timelines, number, total, fresh)
-                switched = self._records(page, start, number * self.numbering.size + total)
+                position = number * self.numbering.size + total
+                first = self._page(page, timelines, number, total, fresh)
+                if position < self.start:
+                    first = max(first, min(self.start - position, PAGE))
+                    self._waiting.clear()
+                    self._missing = 0
+                switched = self._records(page, first, position)
+                fresh = position + PAGE <= self.start
             total += PAGE
-            fresh = False
         if total != self.numbering.size:
-            raise DamagedError(f"it ends after {total} bytes; a segment has {self.numbering.size}")
+            raise LengthError(f"it ends after {total} bytes; a segment has {self.numbering.size}")
         self._next = number + 1
 
     def _empty(self, page: bytes, number: int, place: int) -> bool:

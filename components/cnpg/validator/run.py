@@ -52,7 +52,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except StoreError as error:
         findings.failed("store", str(error), error.failure)
     except EndedError:
-        findings.failed("store", "the run was ended before everything was checked: its `timeout` was over, or the node")
+        why = "its `timeout` was over, or its node was drained"
+        findings.failed("store", f"the run was ended before everything was checked: {why}")
     except Exception as error:  # the report is what everybody reads: it must come, whatever went wrong
         traceback.print_exc()
         findings.failed("store", f"the validator itself failed: {type(error).__name__}: {error}", Failure.INTERNAL)
@@ -85,5 +86,5 @@ def _replace(path: Path, text: str, *, whole: bool = True) -> None:
             new.replace(path)
         else:
             path.write_text(text, encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         traceback.print_exc()

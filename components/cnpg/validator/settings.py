@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 ENCRYPTIONS = ("aws:kms", "AES256")
+_DIGITS = 12
+"""Of a number: more would be no time span and no count."""
 
 
 class SettingsError(Exception):
@@ -34,7 +36,7 @@ class Expectation:
     sample: int = 20
     """How many objects besides the backup's and the newest are looked at (HEAD; with `deep` WAL is read)."""
     page_percent: int = 20
-    """Of how many of a hundred relation files the pages are verified, with `deep`."""
+    """Of how many of a hundred relation files the pages are verified, with `deep`; of all of them with `every`."""
     deep: bool = False
     """Whether the content is read."""
     every: bool = False
@@ -67,17 +69,18 @@ def expectation(arguments: Sequence[str], environment: Mapping[str, str]) -> Exp
     encryption = _text(environment, "EXPECTED_ENCRYPTION")
     if encryption not in ENCRYPTIONS:
         raise SettingsError(f"EXPECTED_ENCRYPTION must be one of {', '.join(ENCRYPTIONS)}")
-    key = environment.get("EXPECTED_KMS_KEY") or None
+    key = environment.get("EXPECTED_KMS_KEY", "").strip() or None
     if encryption == "aws:kms" and key is None:
         raise SettingsError("EXPECTED_KMS_KEY is missing: with aws:kms the key is checked as well")
     if given.sample is not None and given.sample < 0:
         raise SettingsError("--sample must not be negative")
+    every = given.every or _switch(environment, "ALL_OBJECTS")
     page_percent = _number(environment, "PAGE_PERCENT", 20)
     if page_percent > 100:
         raise SettingsError("PAGE_PERCENT must be at most 100")
     return Expectation(
         bucket=_text(environment, "BACKUP_BUCKET"),
-        archive=_text(environment, "BACKUP_ARCHIVE").strip("/"),
+        archive=_folder(environment),
         max_backup_age=_number(environment, "MAX_BACKUP_AGE_SECONDS"),
         max_wal_age=_number(environment, "MAX_WAL_AGE_SECONDS"),
         encryption=encryption,
@@ -86,9 +89,9 @@ def expectation(arguments: Sequence[str], environment: Mapping[str, str]) -> Exp
         max_backup_duration=_number(environment, "MAX_BACKUP_DURATION_SECONDS", 6 * 3600),
         max_clock_skew=_number(environment, "MAX_CLOCK_SKEW_SECONDS", 300),
         sample=_number(environment, "SAMPLE", 20) if given.sample is None else given.sample,
-        page_percent=100 if given.every else page_percent,
+        page_percent=100 if every else page_percent,
         deep=given.deep or _switch(environment, "DEEP"),
-        every=given.every or _switch(environment, "ALL_OBJECTS"),
+        every=every,
         attempts=max(1, _number(environment, "MAX_ATTEMPTS", 5)),
         metrics_file=given.metrics_file or environment.get("METRICS_FILE") or None,
         termination_file=environment.get("TERMINATION_FILE") or None,
@@ -102,8 +105,19 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
+def _folder(environment: Mapping[str, str]) -> str:
+    value = _text(environment, "BACKUP_ARCHIVE").strip("/")
+    if not value:
+        raise SettingsError("BACKUP_ARCHIVE must be the server's folder, like main/main, not the whole bucket")
+    return value
+
+
 def _endpoint(environment: Mapping[str, str]) -> str | None:
     value = environment.get("BACKUP_ENDPOINT") or None
+    if value is not None and "@" in value:
+        raise SettingsError(
+            "BACKUP_ENDPOINT must be an address without user and password: the keys have variables of their own"
+        )
     if value is not None and not value.startswith(("https://", "http://")):
         raise SettingsError(f"BACKUP_ENDPOINT must be an address like https://host: {value}")
     return value
@@ -113,8 +127,10 @@ def _number(environment: Mapping[str, str], name: str, default: int | None = Non
     value = environment.get(name, "").strip()
     if not value and default is not None:
         return default
-    if not value.isdecimal():
-        raise SettingsError(f"{name} must be a whole number{'' if value else ' and is missing'}")
+    if not value:
+        raise SettingsError(f"{name} must be a whole number and is missing")
+    if not value.isdecimal() or len(value) > _DIGITS:
+        raise SettingsError(f"{name} must be a whole number of at most {_DIGITS} digits, not {value[: _DIGITS + 1]!r}")
     return int(value)
 
 

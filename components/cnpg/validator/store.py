@@ -33,6 +33,10 @@ PAGE = 1000
 """Objects of one LIST answer: the most that S3 gives."""
 CHUNK = 256 * 1024
 """Bytes that are read at once."""
+LISTED = frozenset({"IsTruncated", "KeyCount", "Name"})
+"""What every LIST answer has some of; a page of a proxy, say, has none, and would be an empty bucket."""
+SMALL = 1 << 20
+"""Bytes of the largest object that is read at once: a backup.info has a few KiB."""
 RESUMES = 3
 """How often reading one object goes on after the connection broke."""
 
@@ -50,6 +54,12 @@ _DENIED = {
     "403",
 }
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+
+
+UNSENDABLE = (
+    "the credentials cannot be sent: a key or token ends with a line break, or holds one; put it into the secret store "
+    "again without it"
+)
 
 
 class StoreError(Exception):
@@ -109,7 +119,9 @@ class Store:
         """Every object below a folder of the archive, in the order of names."""
         for page in self._pages(prefix):
             for item in page.get("Contents", []):
-                yield Entry(self._relative(item["Key"]), item["Size"], item["LastModified"])
+                with self._told(f"ListObjectsV2 {prefix}"):
+                    entry = Entry(self._relative(item["Key"]), item["Size"], item["LastModified"].astimezone(UTC))
+                yield entry
 
     def top(self) -> Iterator[str]:
         """What is directly in the archive's folder: folders with a slash at their end, and objects."""
@@ -123,8 +135,13 @@ class Store:
         return Head(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
 
     def read(self, key: str) -> bytes:
-        """A small object's content. Raises `MissingError` and `BrokenError`."""
-        return b"".join(self.stream(key))
+        """A small object's content. Raises `MissingError`, and `BrokenError` also for one that is not small."""
+        content = b""
+        for piece in self.stream(key):
+            content += piece
+            if len(content) > SMALL:
+                raise BrokenError(f"it has more than {SMALL} bytes, so it is none")
+        return content
 
     def stream(self, key: str) -> Iterator[bytes]:
         """An object's content, piece by piece; goes on where it was when the connection breaks.
@@ -135,6 +152,7 @@ class Store:
         while True:
             where = {"Range": f"bytes={done}-", "IfMatch": tag} if done else {}
             answer = self._asked("GetObject", key, self._s3.get_object, where)
+            self._from_the_middle(answer, where)
             tag, length = answer["ETag"], answer["ContentLength"] + done
             try:
                 with self._told(f"GetObject {key}"):
@@ -152,6 +170,8 @@ class Store:
     def tail(self, key: str, length: int) -> bytes:
         """An object's last bytes. Raises `MissingError`."""
         answer = self._asked("GetObject", key, self._s3.get_object, {"Range": f"bytes=-{length}"})
+        if answer["ContentLength"] > length:
+            self._from_the_middle(answer, {"Range": ""})
         with self._told(f"GetObject {key}"):
             return bytes(answer["Body"].read())
 
@@ -165,10 +185,18 @@ class Store:
             except MissingError as error:
                 raise StoreError(Failure.CONFIGURATION, f"{error}: nothing answers to this bucket there") from None
             self._clock(page)
+            if not page.keys() & LISTED:
+                where = self._wanted.endpoint or "AWS"
+                raise StoreError(Failure.CONFIGURATION, f"what answers at {where} is no S3-compatible store")
             yield page
             token = page.get("NextContinuationToken")
             if not token:
                 return
+            if token == arguments.get("ContinuationToken"):
+                where = self._wanted.endpoint or "AWS"
+                raise StoreError(
+                    Failure.CONFIGURATION, f"{where} lists the same page again: it is no S3-compatible store"
+                )
             arguments["ContinuationToken"] = token
 
     def _asked(
@@ -178,6 +206,13 @@ class Store:
             answer = request(Bucket=self._wanted.bucket, Key=f"{self._wanted.archive}/{key}", **(more or {}))
         self._clock(answer)
         return answer
+
+    def _from_the_middle(self, answer: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+        """A store that ignores the range would give the whole object: of any size, or once more from its begin."""
+        if "Range" in asked and answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
+            answer["Body"].close()
+            where = self._wanted.endpoint or "AWS"
+            raise StoreError(Failure.CONFIGURATION, f"{where} does not answer to `Range`: it is no S3-compatible store")
 
     def _relative(self, key: str) -> str:
         return key[len(self._wanted.archive) + 1 :]
@@ -214,8 +249,14 @@ class Store:
         except ParamValidationError as error:
             raise StoreError(Failure.CONFIGURATION, f"{what}: {str(error).replace(chr(10), ' ')}") from None
         except (ConnectionError, HTTPClientError, HTTPError, OSError) as error:
+            if "Invalid header value" in str(error):  # whose text holds the credentials
+                raise StoreError(Failure.CONFIGURATION, f"{what}: {UNSENDABLE}") from None
             raise StoreError(
                 Failure.STORE_UNREACHABLE, f"{what}: {where} does not answer: {type(error).__name__}: {error}"
+            ) from None
+        except (RuntimeError, KeyError, TypeError) as error:
+            raise StoreError(
+                Failure.CONFIGURATION, f"{what}: {where} does not answer as S3 does ({type(error).__name__})"
             ) from None
         except (BotoCoreError, ValueError) as error:
             unread = "IncompleteRead" in type(error).__name__

@@ -10,6 +10,7 @@ _BLOCK = 512
 _ZEROS = bytes(_BLOCK)
 _REGULAR = (b"0", b"\0", b"7")
 _PAX, _LONG_NAME = (b"x", b"g"), (b"L", b"K")
+_LONGEST_NUMBER = 20
 _LONGEST_EXTRA = 1 << 20
 """Bytes of a header's extension; names in a data directory are short."""
 
@@ -57,7 +58,7 @@ class Tarball:
                 elif kind == b"x":
                     records = _records(extra, start)
                     path = records.get("path", path)
-                    size = int(records["size"]) if "size" in records else size
+                    size = _size(records["size"].encode(errors="replace"), 10, start) if "size" in records else size
                 continue
             regular = kind in _REGULAR
             length = (given if size is None else size) if regular else 0
@@ -114,7 +115,7 @@ def _header(header: bytes, start: int) -> tuple[str, int, bytes]:
         if sum(header[:148]) + sum(header[156:]) + 8 * 32 != wanted:
             raise ValueError
         given = header[124:136]
-        size = int.from_bytes(given[1:], "big") if given[0] == 0x80 else int(given.strip(b"\0 ") or b"0", 8)
+        size = int.from_bytes(given[1:], "big") if given[0] == 0x80 else _size(given.strip(b"\0 ") or b"0", 8, start)
     except ValueError:
         raise DamagedError(f"at byte {start} of the tar: no header of a file, or a damaged one") from None
     name = header[:100].rstrip(b"\0").decode(errors="surrogateescape")
@@ -123,12 +124,19 @@ def _header(header: bytes, start: int) -> tuple[str, int, bytes]:
     return (f"{prefix}/{name}" if posix and prefix else name), size, header[156:157]
 
 
+def _size(digits: bytes, base: int, start: int) -> int:
+    """A number without a sign; a header's have at most 12 digits, an extension's a few more."""
+    if not digits.isdigit() or len(digits) > _LONGEST_NUMBER:
+        raise DamagedError(f"at byte {start} of the tar: a header with a number that is none")
+    return int(digits, base)
+
+
 def _records(extra: bytes, start: int) -> dict[str, str]:
     """The records of a pax header: `<length> <key>=<value>` and a line's end."""
     found, place = {}, 0
     while place < len(extra):
         number, blank, _ = extra[place:].partition(b" ")
-        if not blank or not number.isdigit() or not 0 < int(number) <= len(extra) - place:
+        if not blank or _size(number, 10, start) not in range(1, len(extra) - place + 1):
             raise DamagedError(f"at byte {start} of the tar: a damaged pax header")
         key, _, value = extra[place + len(number) + 1 : place + int(number) - 1].partition(b"=")
         found[key.decode(errors="surrogateescape")] = value.decode(errors="surrogateescape")

@@ -11,6 +11,9 @@ from .store import Entry
 _SLACK = 4096
 """Bytes by which compressing an incompressible segment may make it longer, and a little more for each MiB."""
 
+EMPTY = "is empty"
+"""What is wrong with an object without a byte."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -34,8 +37,8 @@ class Wals:
     """The last segment by name."""
     odd: list[str] = field(default_factory=list)
     """Objects with a size that cannot be, in words."""
-    empty: set[tuple[int, int]] = field(default_factory=set)
-    """Timeline and number of the segments without a byte."""
+    unfit: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Timeline and number of the segments that unpack to another size than a segment's → what is wrong with them."""
     foreign: list[str] = field(default_factory=list)
     """Objects that are not an archive's, by key."""
     youngest: Entry | None = None
@@ -72,7 +75,7 @@ def scan(entries: Iterable[Entry], info: BackupInfo | None) -> Wals:
         elif known.kind is Kind.SEGMENT:
             _segment(found, entry, known)
         if entry.size == 0:
-            found.odd.append(f"{entry.key} is empty")
+            found.odd.append(f"{entry.key} {EMPTY}")
     return found
 
 
@@ -96,11 +99,12 @@ def _segment(found: Wals, entry: Entry, known: WalKey) -> None:
     kept = found.segments.setdefault(known.timeline, {})
     if number in kept:
         found.counts["wal archived twice"] += 1  # with and without compression, after a change of settings
-        if (known.timeline, number) not in found.empty:
+        if found.unfit.pop((known.timeline, number), None) is None:
             return
-        found.empty.discard((known.timeline, number))
     if entry.size == 0:
-        found.empty.add((known.timeline, number))
+        found.unfit[known.timeline, number] = EMPTY
+    elif not known.suffix and entry.size != numbering.size:
+        found.unfit[known.timeline, number] = f"has {entry.size} bytes, a segment has {numbering.size}"
     kept[number] = Segment(known.suffix, int(entry.modified.timestamp()))
 
 

@@ -21,7 +21,7 @@ from seawall.sandbox.plugins.properties import Unknown, at
 NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
 LABEL: Final = "seawall.dev/preview"
 _OWNER: Final = "seawall.dev/preview-process"
-_GRACE_S: Final = 2.0  # how long a declared namespace may come after an object in it, as the engine works in parallel
+_GRACE_S: Final = 5.0  # how long a declared namespace may come after an object in it: the engine works in parallel
 
 
 class Namespaces:

@@ -1,5 +1,6 @@
 """The Kubernetes API over plain HTTPS, as the pod's own service account."""
 
+import http.client
 import json
 import ssl
 import time
@@ -80,7 +81,7 @@ class Api:
     def list(self, kind: Kind, *, selector: str = "") -> list[Document]:
         """The objects of a kind with these labels."""
         query = {"labelSelector": selector} if selector else {}
-        items: list[Document] = self._json("GET", self._path(kind), query)["items"]
+        items: list[Document] = self._json("GET", self._path(kind), query).get("items") or []
         return items
 
     def create(self, kind: Kind, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
@@ -118,7 +119,13 @@ class Api:
     def _json(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Document:
-        answer: Document = json.loads(self._send(method, path, query or {}, body, attempts=_ATTEMPTS))
+        content = self._send(method, path, query or {}, body, attempts=_ATTEMPTS)
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ApiError(0, "NoAnswer", "what answers at the API server's address sends no JSON object")
         return answer
 
     def _send(
@@ -137,7 +144,10 @@ class Api:
         url = f"{self._address}{path}" + (f"?{urlencode(query)}" if query else "")
         request = urllib.request.Request(url, method=method)  # noqa: S310 - https by its construction
         # Read each time: the kubelet renews it.
-        token = (self._account / "token").read_text(encoding="utf-8").strip()
+        try:
+            token = (self._account / "token").read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ApiError(0, "NoToken", f"the service account's token cannot be read: {error}") from None
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("Accept", "application/json, */*")
         if body is not None:
@@ -149,9 +159,16 @@ class Api:
                 content: bytes = answer.read()
                 return content
         except urllib.error.HTTPError as error:
-            raise _refusal(error.code, error.read()) from None
-        except (OSError, TimeoutError) as error:  # URLError is an OSError
+            raise _refusal(error.code, _rest(error)) from None
+        except (OSError, http.client.HTTPException) as error:  # URLError is an OSError; the other: cut off, or no HTTP
             raise ApiError(0, "NoAnswer", f"the API server does not answer: {error}") from None
+
+
+def _rest(error: urllib.error.HTTPError) -> bytes:
+    try:
+        return error.read()
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _refusal(status: int, body: bytes) -> ApiError:

@@ -1,5 +1,6 @@
 """What the archive holds: the base backup to start from, and where its WAL ends. LIST for names, GET for contents."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 _WAL_SEGMENT_BYTES = 16 * 1024**2
 """PostgreSQL's default, for a backup.info that does not say."""
+
+
+_WAL_SEGMENT_SIZES = frozenset(1 << power for power in range(20, 31))
+"""What `initdb --wal-segsize` allows, in bytes."""
+_LONGEST_INFO = 1 << 20
+_IS_BACKUP = re.compile(r"/\d{8}T\d{6}/$")
+"""The folder of a base backup; what others have put beside it is not restored."""
+_LISTED = frozenset({"IsTruncated", "KeyCount", "Name"})
+"""What every LIST answer has some of; a page of a proxy, say, has none, and would be an empty bucket."""
+_UNANSWERED = (BotoCoreError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -52,16 +63,19 @@ class Archive:
     """How often each operation was asked for."""
 
     def __post_init__(self) -> None:
-        self._s3: S3Client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4}),
-        )
+        try:
+            self._s3: S3Client = boto3.client(
+                "s3",
+                endpoint_url=self.endpoint,
+                config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4}),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise DrillError(Failure.SETTINGS, f"there can be no client for the object store: {error}") from None
 
     def newest_backup(self, until: datetime | None) -> Backup:
         """The newest finished base backup, of those that ended before `until` when that is given."""
         seen = 0
-        for prefix in sorted(self._folders("base/"), reverse=True):
+        for prefix in sorted(filter(_IS_BACKUP.search, self._folders("base/")), reverse=True):
             seen += 1
             found = self._backup(prefix)
             if found is not None and (until is None or found.ended <= until):
@@ -109,6 +123,8 @@ class Archive:
             timeline = int(info.get("timeline", "1"))
         except ValueError:
             return None
+        if size not in _WAL_SEGMENT_SIZES:
+            return None
         system = info.get("systemid")
         return Backup(
             prefix.rstrip("/").rpartition("/")[2], ended, timeline, size, None if system in (None, "None") else system
@@ -117,12 +133,13 @@ class Archive:
     def _info(self, key: str) -> dict[str, str]:
         self.requests["GetObject"] += 1
         try:
-            text = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace")
+            body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            text = body.read(_LONGEST_INFO).decode(errors="replace")
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return {}  # a backup that has just begun
             raise self._unanswered(error) from error
-        except BotoCoreError as error:
+        except _UNANSWERED as error:
             raise self._unanswered(error) from error
         return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines())}
 
@@ -138,11 +155,17 @@ class Archive:
         try:
             for page in pages:
                 self.requests["ListObjectsV2"] += 1
+                if not page.keys() & _LISTED:
+                    raise DrillError(Failure.STORE, f"what answers for {self._url('')} is no S3-compatible store")
                 yield page
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *_UNANSWERED) as error:
             raise self._unanswered(error) from error
 
     def _unanswered(self, error: Exception) -> DrillError:
+        if "Invalid header value" in str(error):  # whose text holds the credentials
+            return DrillError(Failure.STORE, "the reader's keys cannot be sent: one holds a line break or ends with it")
+        if isinstance(error, RecursionError):
+            return DrillError(Failure.STORE, f"the object store for {self._url('')} sends from one place to another")
         return DrillError(Failure.STORE, f"the object store does not answer for {self._url('')}: {error}")
 
     def _url(self, path: str) -> str:
@@ -152,6 +175,6 @@ class Archive:
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -24,8 +24,12 @@ _SESSION = {
 }
 
 
+_OWN_CONTEXTS = (None, "parallel worker")
+"""Where PostgreSQL itself speaks."""
+
+
 class DatabaseError(Exception):
-    """PostgreSQL's refusal or silence; the text is its first line, which names objects and no data."""
+    """PostgreSQL's refusal or silence; the text is its first line, which may quote a value (see `checks`)."""
 
     def __init__(self, message: str, code: str | None) -> None:
         super().__init__(message)
@@ -127,4 +131,7 @@ def _translated() -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         lines = str(error).strip().splitlines() or ["no answer"]
-        raise DatabaseError(lines[0], error.pgcode) from None
+        # What a function raises is its own text, under any code that it likes.
+        own = error.diag.context in _OWN_CONTEXTS
+        told = lines[0] if own else f"SQLSTATE {error.pgcode}, within a function or another statement"
+        raise DatabaseError(told, error.pgcode) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .api import CONFIG_MAP, Api, ApiError
 from .archive import Archive
-from .checks import answers, ask, by_database
+from .checks import answers, ask, by_database, readable
 from .database import DatabaseError, Server, Session
 from .failures import DrillError, Failure
 from .plan import Plan
@@ -26,6 +26,8 @@ from .wal import newest_replayed
 MOST_REFUSALS = 150
 """So often in a row a PostgreSQL that is up may refuse the role: the operator makes the role after the start."""
 _MISSING = re.compile(r'database "[^"]*" does not exist')
+_DAMAGED = re.compile(r"is not a valid data directory|could not (?:open|read|access) |invalid page in block")
+"""What PostgreSQL says to somebody who signs in when files are missing or damaged; it does not pass."""
 
 
 class Drill:
@@ -106,6 +108,8 @@ class Drill:
                     refusals = refusals + 1 if _refuses(last) else 0
                     if _MISSING.search(last):
                         raise DrillError(Failure.ASSERTION, f"what came back lacks a database: {last}") from None
+                    if _DAMAGED.search(last):
+                        raise DrillError(Failure.RESTORE, f"what came back is damaged: {last}") from None
             late = time.monotonic() + self._recovery.pause >= self._deadline
             if late or refusals >= MOST_REFUSALS:
                 reason = f"{self._observer.reason(cluster)}; PostgreSQL: {last}"
@@ -170,6 +174,7 @@ class Drill:
         for database, checks in by_database(self._plan.checks):
             try:
                 with server.session(database, self._deadline) as session:
+                    report.answers.append(readable(session, database))
                     report.answers += [ask(session, check, point) for check in checks]
             except DatabaseError as error:
                 raise DrillError(Failure.SIGN_IN, f"database {database}: {error}") from None
@@ -183,9 +188,8 @@ class Drill:
         if self.report.created is None:
             return []
         _say("removing the recovery Cluster")
-        allowed = self._plan.grace if self._stop.asked else self._plan.cleanup
         try:
-            return self._recovery.remove(time.monotonic() + allowed)
+            return self._recovery.remove(self._stop.until(time.monotonic() + self._plan.cleanup, self._plan.grace))
         except Exception as error:
             traceback.print_exc()
             return [f"unknown: {type(error).__name__}: {error}"]

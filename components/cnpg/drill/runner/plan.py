@@ -116,7 +116,7 @@ def read(folder: Path, environment: Mapping[str, str], now: datetime) -> Plan:
         )
     except KeyError as missing:
         raise DrillError(Failure.SETTINGS, f"{missing} is missing in drill.json or the environment") from None
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError, OverflowError) as error:
         raise DrillError(Failure.SETTINGS, f"the settings cannot be read: {error}") from None
 
 

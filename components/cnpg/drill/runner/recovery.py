@@ -16,6 +16,8 @@ from .reasons import CLUSTER_LABEL
 
 PAUSE_S = 2.0
 """Between two looks at what is going on."""
+SETTLED_S = 15.0
+"""After so long the API server and its webhooks have ended a request that nobody waits for any more."""
 SECRETS = ("app", "ca")
 """Which of the Cluster's Secrets are read: the password of the drill's role, and the authority."""
 _LOOKS = 30
@@ -28,6 +30,8 @@ class Recovery:
     def __init__(self, api: Api, plan: Plan, pause: float = PAUSE_S) -> None:
         self._api, self._plan, self.pause = api, plan, pause
         self._labelled = f"{CLUSTER_LABEL}={plan.name}"
+        self._under_way = False
+        """Whether the Cluster was asked for and no answer came: it may still be made."""
 
     def make_room(self, deadline: float) -> list[str]:
         """Removes what a killed run has left; what was removed. Raises `DrillError` when the place is taken."""
@@ -38,16 +42,19 @@ class Recovery:
             found.append(f"Cluster {self._plan.name}")
             self._api.delete(CLUSTER, self._plan.name, cluster["metadata"]["uid"])
         found += [it for it in self.remains() if it not in found]
-        left = self._wait_gone(deadline) if found else []
+        left = self._wait_gone(lambda: deadline) if found else []
         if left:
             raise DrillError(Failure.LEFT_BEHIND, f"an earlier drill left what cannot be removed: {', '.join(left)}")
         return found
 
     def create(self, backup: Backup) -> None:
         """Makes the Cluster, unless another run was faster. Raises `DrillError`."""
+        self._under_way = True
         try:
             self._api.create(CLUSTER, self.manifest(backup))
+            self._under_way = False
         except ApiError as error:
+            self._under_way = error.status == 0
             if error.status != 409:
                 raise _refused(error) from error
             there = self._api.get(CLUSTER, self._plan.name)
@@ -85,11 +92,18 @@ class Recovery:
         except KeyError:
             return None
 
-    def remove(self, deadline: float) -> list[str]:
-        """Deletes the Cluster that this run has made and waits until all of it is gone; what is left at `deadline`."""
+    def remove(self, deadline: Callable[[], float]) -> list[str]:
+        """Deletes the Cluster that this run has made and waits until all of it is gone; what is left at `deadline`.
+
+        The deadline (monotonic clock) is asked for again and again: a signal brings it nearer.
+        """
+        settled = min(deadline(), time.monotonic() + SETTLED_S)
         while True:
             try:
                 cluster = self._api.get(CLUSTER, self._plan.name)
+                if cluster is None and self._under_way and time.monotonic() < settled:
+                    time.sleep(self.pause)
+                    continue
                 if cluster is None:
                     break
                 if not self._is_mine(cluster):
@@ -97,7 +111,7 @@ class Recovery:
                 self._api.delete(CLUSTER, self._plan.name, cluster["metadata"]["uid"])
                 break
             except ApiError:
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline():
                     return [f"Cluster {self._plan.name} (the API server does not answer)"]
                 time.sleep(self.pause)
         return self._wait_gone(deadline)
@@ -113,7 +127,7 @@ class Recovery:
                 found.append(f"Secret {name}")
         return found
 
-    def _wait_gone(self, deadline: float) -> list[str]:
+    def _wait_gone(self, deadline: Callable[[], float]) -> list[str]:
         for look in itertools.count(1):
             try:
                 left = self.remains()
@@ -123,7 +137,7 @@ class Recovery:
                     self._delete_claims()
             except ApiError as error:
                 left = [f"unknown: {error}"]
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline():
                 return left
             time.sleep(self.pause)
         return []
