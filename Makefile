@@ -83,7 +83,7 @@ docs: venv ## write the generated pages of docs/; ARGS=--check lists those that 
 	@$(seawall) docs $(ARGS)
 
 test-data: venv ## archive, lose and restore real PostgreSQL servers, every combination, into docs/data.md
-	@SEAWALL_DATA=long $(py) -m pytest -o cache_dir=$(SEAWALL_CACHE)/pytest tests/data $(ARGS)
+	@SEAWALL_DATA=long $(py) -m pytest -o cache_dir=$(SEAWALL_CACHE)/pytest $(if $(findstring tests/data,$(ARGS)),,tests/data) $(ARGS)
 
 kill-matrix: venv ## write docs/kill-matrix.md from the cases that the tests run
 	@PYTHONPATH=.:tests/unit:tests/policy $(py) tests/policy/kill_page.py

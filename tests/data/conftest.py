@@ -30,20 +30,26 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import data_tools
 import psutil
 import pytest
+import rendered
 import unprivileged
 from damage_source import Past, lived
 from damage_store import LocalStore
 from data_page import Figures
 from data_tools import PgBouncer, Tools
 from debian_packages import UnsupportedMachineError
+from drill_double import InstanceDouble, Objects
+from drill_run import Deploy, Drill, Play
+from drill_source import Source, archived
 from object_store import ObjectStore
 from rich.console import Console
 
 from seawall.errors import EnvironmentFailure
+from seawall.sandbox.cluster import Sandbox
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +175,50 @@ def past(tools: Tools) -> Iterator[Past]:
     with _places() as folder:
         yield lived(tools, store, folder)
     store.stop()
+
+
+@pytest.fixture(scope="session")
+def objects(sandbox: Sandbox) -> Objects:
+    """The sandbox's API server, as its administrator."""
+    return Objects(sandbox.endpoints)
+
+
+@pytest.fixture(scope="session")
+def source(tools: Tools) -> Iterator[Source]:
+    """The archive that restore drills bring back."""
+    with _running(tls=False) as store, _places() as folder:
+        yield archived(tools, store, folder)
+
+
+@pytest.fixture
+def make(source: Source, sandbox: Sandbox, objects: Objects, tmp_path: Path) -> Iterator[Deploy]:
+    """Makes a deployed drill with these assertions about the application harbor."""
+    made: list[Drill] = []
+
+    def drill(*assertions: dict[str, Any], **changes: Any) -> Drill:
+        args = rendered.cluster(
+            source.store,
+            ("restore_drill.assertions", {"harbor": list(assertions)}),
+            *((f"restore_drill.{name}", value) for name, value in changes.items()),
+        )
+        new = Drill(sandbox, objects, source.store, args, tmp_path)
+        made.append(new)
+        new.deploy()
+        return new
+
+    yield drill
+    for each in made:
+        each.remove()
+
+
+@pytest.fixture
+def played(source: Source, objects: Objects, workplace: Callable[[str], Path]) -> Play:
+    """Plays the pods of a drill's recovery Cluster."""
+
+    def play(drill: Drill) -> InstanceDouble:
+        return InstanceDouble(objects, drill.namespace, drill.cluster, source.archive, drill.port, workplace)
+
+    return play
 
 
 FIGURES = pytest.StashKey[Figures]()

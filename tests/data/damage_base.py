@@ -1,11 +1,10 @@
-"""Damage to base backups and what they say of themselves, and what is expected of everybody; see `damages`."""
+"""Damage to the data of base backups, and what is expected of everybody; see `damages`."""
 
 import gzip
 import io
 import tarfile
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 from damage_scene import (
     BOTH,
@@ -27,11 +26,6 @@ from seawall.components.cnpg.validator.classes import Failure
 _PAGE = 8192
 
 
-def _second(scene: Scene, name: str) -> str:
-    """An object of the older base backup."""
-    return f"{scene.place}base/{scene.past.older.id}/{name}"
-
-
 def _foreign_base(scene: Scene) -> None:
     [data] = [body for key, body in scene.past.other.items() if key.endswith("/data.tar.gz")]
     scene.copied.change(scene.base(), lambda _: data)
@@ -43,19 +37,6 @@ def _foreign_backup(scene: Scene) -> None:
     for key, body in scene.past.other.items():
         if key.startswith("base/"):
             scene.copied.put(f"{scene.place}{key}", body, like=scene.base("backup.info"))
-
-
-def _only_old(scene: Scene) -> None:
-    """Both base backups ended two days ago, by their backup.info."""
-    for key in (scene.base("backup.info"), _second(scene, "backup.info")):
-        lines = scene.copied.body(key).decode().splitlines()
-        times = {"begin_time": 2882, "end_time": 2881}
-        made = [
-            f"{name}={datetime.now(UTC) - timedelta(minutes=times[name])}" if name in times else line
-            for line in lines
-            for name in [line.partition("=")[0]]
-        ]
-        scene.copied.put(key, "\n".join([*made, ""]).encode())
 
 
 def _bit_of_a_page(scene: Scene) -> None:
@@ -298,86 +279,6 @@ BASE = (
         False,
         FAILED,
         "restore",
-    ),
-    Damage(
-        "backup.info is missing",
-        lambda s: s.copied.remove(s.base("backup.info")),
-        DEFAULT,
-        {"backup-finished": "has its data and no backup.info"},
-        Failure.BACKUP_MISSING,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "backup.info is no text",
-        lambda s: s.copied.change(s.base("backup.info"), lambda _: bytes(range(200, 256))),
-        DEFAULT,
-        {"backup-info": "it is no text"},
-        Failure.BACKUP_DAMAGED,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "backup.info is cut off",
-        lambda s: s.copied.change(s.base("backup.info"), lambda body: body[:300]),
-        DEFAULT,
-        {"backup-info": "is no name=value"},
-        Failure.BACKUP_DAMAGED,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "backup.info is empty",
-        lambda s: s.copied.change(s.base("backup.info"), lambda _: b""),
-        DEFAULT,
-        {"backup-info": "it has no status"},
-        Failure.BACKUP_DAMAGED,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "backup.info names another begin than the backup has",
-        lambda s: s.info("begin_wal", "000000010000000000000004"),
-        DEFAULT,
-        {"backup-info": "does not hold"},
-        Failure.BACKUP_DAMAGED,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "the newest base backup failed",
-        lambda s: s.attempt("FAILED", timedelta(minutes=5)),
-        DEFAULT,
-        {"backup-finished": "failed"},
-        Failure.BACKUP_MISSING,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "the newest base backup was begun and never finished",
-        lambda s: s.attempt("STARTED", timedelta(hours=7)),
-        DEFAULT,
-        {"backup-finished": "it was given up"},
-        Failure.BACKUP_MISSING,
-        True,
-        WHOLE,
-        None,
-    ),
-    Damage(
-        "the base backup is too old",
-        _only_old,
-        DEFAULT,
-        {"backup-age": "ended 48 h"},
-        Failure.BACKUP_MISSING,
-        True,
-        WHOLE,
-        None,
     ),
     Damage(
         "the archive is empty",

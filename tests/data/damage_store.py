@@ -100,11 +100,6 @@ class Copied:
         """Has an object encrypted otherwise."""
         self.put(key, self.body(key), encryption=encryption, kms_key_id=kms_key_id)
 
-    def rename(self, old: str, new: str) -> None:
-        """Gives an object another name."""
-        self.put(new, self.body(old), like=old)
-        self.remove(old)
-
     def remove(self, *keys: str) -> None:
         """Deletes objects; where versions are kept a delete marker hides them."""
         for key in keys:

@@ -6,6 +6,7 @@ really brings back. docs/data.md has the same table as it was measured.
 
 from damage_access import ACCESS
 from damage_base import BASE
+from damage_info import INFO
 from damage_wal import WAL
 
-DAMAGES = (*WAL, *BASE, *ACCESS)
+DAMAGES = (*WAL, *BASE, *INFO, *ACCESS)

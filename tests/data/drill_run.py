@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from drill_double import Manifest, Objects
+from drill_double import InstanceDouble, Manifest, Objects
 from object_store import ACCESS, ObjectStore
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
@@ -219,6 +219,12 @@ class Drill:
         volumes = self.cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
         [items] = [it["configMap"]["items"] for it in volumes if "configMap" in it]
         write(self.folder / "mount", config_map, items)
+
+
+Deploy = Callable[..., Drill]
+"""Makes a deployed drill with these assertions about the application harbor, and these other settings."""
+Play = Callable[[Drill], InstanceDouble]
+"""Makes the double of the kubelet under it."""
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = 120) -> Any:

@@ -3,6 +3,7 @@
 # ruff: noqa: F811 - a test takes a fixture by the name that was imported
 
 import base64
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,23 @@ def test_deletion_waits_and_a_gone_object_is_no_error(plugin: PluginHost, namesp
     assert live(kube, "ConfigMap", "settings", namespace) is None
     resource.delete()
     assert not resource.refresh()
+
+
+def test_an_object_may_come_before_its_namespace(plugin: PluginHost, name: str, kube: Any) -> None:
+    """The engine works in parallel, and knows nothing of the two unless the program says so."""
+    own, made = plugin.resource("kubernetes:core/v1:Namespace", "own"), config_map(plugin)
+    own.check({"metadata": {"name": name}})
+    with ThreadPoolExecutor(1) as pool:
+        early = pool.submit(made.create, map_of(name, a="1"))
+        assert wait([early], 2).not_done
+        own.create({"metadata": {"name": name}})
+        early.result(60)
+    assert live(kube, "ConfigMap", "settings", name)["data"] == {"a": "1"}
+
+
+def test_an_object_whose_namespace_nobody_makes_is_refused(plugin: PluginHost, name: str) -> None:
+    with pytest.raises(RefusedError, match="make it the object's parent or name it in depends_on"):
+        config_map(plugin).create(map_of(name, a="1"))
 
 
 def test_a_namespace_is_deleted_with_its_content(plugin: PluginHost, name: str, kube: Any) -> None:

@@ -5,6 +5,7 @@ They fork, which only a process with one thread may do, and other tests leave gR
 
 import marshal
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -265,7 +266,8 @@ def test_a_check_says_the_same_with_one_core_and_with_two(tmp_path: Path, monkey
 
     def said() -> str:
         result = judge_source(str(source), Asked(matrices=True), day=date(2026, 1, 31))
-        return machine.to_json(replace(result, seconds=0.0))
+        # When a schedule fires next is another moment each time, for one that fires every second.
+        return re.sub(r"next: [^)]*|(?<=\"next\": )\"[^\"]*\"", "", machine.to_json(replace(result, seconds=0.0)))
 
     monkeypatch.setattr(os, "fork", counted)
     with_two = said()

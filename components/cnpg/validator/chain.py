@@ -28,8 +28,6 @@ class Chain:
     """What recovery to the latest finds."""
 
     info: BackupInfo
-    timeline: int
-    """The timeline that it ends on."""
     last: tuple[int, int] | None
     """Timeline and number of the newest segment on the way; None when there is none."""
     present: int
@@ -99,7 +97,6 @@ def chain(info: BackupInfo, way: tuple[Stretch, ...], segments: Mapping[int, Map
     reach = holes[0].first - 1 if holes else expected - 1
     return Chain(
         info=info,
-        timeline=way[-1].timeline,
         last=(newest.timeline, newest.first) if newest else None,
         present=len(there),
         holes=tuple(holes),

@@ -139,7 +139,9 @@ class _Reading:
             if content.strip() != str(major).encode():
                 yield f"it says {content[:20]!r}, backup.info says {major}"
         elif path == "backup_label":
-            yield from self.info.label_contradictions(content.decode(errors="replace"))
+            text = content.decode(errors="replace")
+            if text != self.info.label:  # else it is this backup's, and what contradicts it in backup.info was told
+                yield from self.info.label_contradictions(text)
         elif trouble := control.problem(content, self.info.system):
             yield trouble
 

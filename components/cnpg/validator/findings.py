@@ -59,10 +59,6 @@ class Findings:
         if not told:
             self.passed(check, message)
 
-    def has_failed(self, *checks: str) -> bool:
-        """Whether one of these checks failed."""
-        return any(check in self._failed for check in checks)
-
     def results(self) -> list[Result]:
         """Every check of the table, in its order. One that nobody reached was not made."""
         return [self._result(check) for check in CHECKS]

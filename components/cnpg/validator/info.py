@@ -93,7 +93,7 @@ class BackupInfo:
         if start is None:
             yield "backup_label names no START WAL LOCATION"
             return
-        if lsn(start[1]) != self.begin or start[2] != self.begin_wal:
+        if lsn(start[1]) != self.begin or start[2] != self.numbering.name(self.timeline, self.first_needed):
             yield f"backup_label starts at {start[1]} ({start[2]}), backup.info at {lsn_text(self.begin)}"
         timeline = re.search(r"^START TIMELINE: (\d+)$", label, re.MULTILINE)
         if timeline is not None and timeline[1] != str(self.timeline):

@@ -22,6 +22,7 @@ NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
 LABEL: Final = "seawall.dev/preview"
 _OWNER: Final = "seawall.dev/preview-process"
 _GRACE_S: Final = 5.0  # how long a declared namespace may come after an object in it: the engine works in parallel
+_CREATION_S: Final = 60.0  # and how long its creation may take, once it is declared
 
 
 class Namespaces:
@@ -52,7 +53,9 @@ class Namespaces:
 
     def created(self, name: str) -> None:
         """The namespace was created just now."""
-        self._existing.add(name)
+        with self._changed:
+            self._existing.add(name)
+            self._changed.notify_all()
 
     def forget(self, name: str) -> None:
         """The namespace was deleted."""
@@ -64,6 +67,13 @@ class Namespaces:
             return True
         with self._changed:
             return self._changed.wait_for(lambda: name in self._declared, _GRACE_S)
+
+    def came(self, name: str) -> bool:
+        """Whether a namespace that was missing is created by this run after all: pulumi-kubernetes tries again, too."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: name in self._declared, _GRACE_S):
+                return False
+            return self._changed.wait_for(lambda: name in self._existing, _CREATION_S)
 
     def for_dry_run(self, name: str) -> str:
         """The namespace to dry-run objects of `name` in: itself, or a temporary one when only the stack declares it.
@@ -87,7 +97,7 @@ class Namespaces:
 
     def advice(self, error: ApiError, name: str | None) -> str:
         """What to do when `error` says that the namespace `name` is missing; empty for another error."""
-        if error.status != 404 or error.details.get("kind") != "namespaces":
+        if not missing(error):
             return ""
         return (
             f". Namespace {name} neither exists nor came from this stack before this object: declare it as a "
@@ -138,6 +148,11 @@ class Namespaces:
             if at(item, ("metadata", "deletionTimestamp")) is None and not _alive(owner):
                 with contextlib.suppress(ApiError):
                     self._api.request("DELETE", NAMESPACE.path(None, str(at(item, ("metadata", "name")))))
+
+
+def missing(error: ApiError) -> bool:
+    """Whether it says that a namespace is not there."""
+    return error.status == 404 and error.details.get("kind") == "namespaces"
 
 
 def _known(manifest: Mapping[str, object], field: str) -> dict[str, object]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from seawall.sandbox.plugins.difference import Change, Difference, compare, within
 from seawall.sandbox.plugins.errors import CancelledError, PartialError, PluginError, Refusal
 from seawall.sandbox.plugins.kubernetes import kubeconfig, objects, tokens
-from seawall.sandbox.plugins.kubernetes.client import ApiError, ApiServer, Kind, field_manager
+from seawall.sandbox.plugins.kubernetes.client import Answer, ApiError, ApiServer, Kind, field_manager
 from seawall.sandbox.plugins.kubernetes.dryrun import DryRun, Subject, named, text
 from seawall.sandbox.plugins.kubernetes.immutability import fixed_fields, immutable_fields, replacing
 from seawall.sandbox.plugins.kubernetes.kinds import Kinds
-from seawall.sandbox.plugins.kubernetes.namespaces import Namespaces
+from seawall.sandbox.plugins.kubernetes.namespaces import Namespaces, missing
 from seawall.sandbox.plugins.kubernetes.releases import TYPE as RELEASE
 from seawall.sandbox.plugins.kubernetes.releases import Releases
 from seawall.sandbox.plugins.properties import NONE, Path, Properties, at, has, secret_paths_in
@@ -288,8 +288,9 @@ class KubernetesStandIn(StandIn):
         namespace = text(identity.namespace)
         self._compared.pop(subject.urn, None)
         self._replacing.discard(subject.urn)
-        try:
-            answer = self._api.apply(
+
+        def apply() -> Answer:
+            return self._api.apply(
                 subject.kind,
                 namespace,
                 str(identity.name),
@@ -297,6 +298,14 @@ class KubernetesStandIn(StandIn):
                 manager=field_manager(subject.urn),
                 dry_run=False,
             )
+
+        try:
+            try:
+                answer = apply()
+            except ApiError as error:
+                if namespace is None or not missing(error) or not self._namespaces.came(namespace):
+                    raise
+                answer = apply()
         except ApiError as error:
             raise named(error, identity, self._namespaces.advice(error, namespace)) from error
         self._dry.warn(subject, answer.warnings)
