@@ -49,7 +49,7 @@ check: venv ## judge the Kubernetes YAML in DIR; no Go, no cluster
 down: venv ## destroy what was deployed, stop every process, remove the sandbox
 	@$(seawall) down $(ARGS)
 
-status: venv ## what runs, where, and which stacks are deployed
+status: venv ## what runs in the sandbox; ARGS="--context NAME": the page for the person on call
 	@$(seawall) status $(ARGS)
 
 verify: venv ## run the register's tests against real clusters: ARGS="--context infra --peer apps --probe"

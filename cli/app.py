@@ -289,7 +289,7 @@ def evidence(context: typer.Context) -> None:
 
 @app.command(context_settings=_ELSEWHERE)
 def report(context: typer.Context) -> None:
-    """Write one page: why the gates are not green, who can reach what, and all else. Example: [bold]seawall report[/]"""
+    """Write one page: why the gates are not green, who reaches what, and all else. Example: [bold]seawall report[/]"""
     from seawall.cli.report import app as found
 
     found(args=context.args, prog_name="seawall report")

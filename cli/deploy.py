@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from seawall import paths
+from seawall.cli import failures
 from seawall.policy.estate.values import PLACEHOLDER
 from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.engine import render as manifests
@@ -47,6 +48,7 @@ def render(stack: str, out: Path, *, download: bool, wait: bool) -> None:
 
 
 def _engine(stack: str, console: Console, *, download: bool, wait: bool) -> Engine:
+    failures.if_interrupted(failures.GOES_ON)
     return Engine(paths.checkout(), stack, Sandbox(paths.state()), console, download=download, wait=wait)
 
 

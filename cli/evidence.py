@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from seawall.qa.evidence.files import Found
     from seawall.qa.evidence.validity import Sight
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 Folder = Annotated[
     Path | None, typer.Option("--evidence", metavar="DIR", help="Where evidence is kept, if not docs/qa/evidence.")
@@ -59,6 +65,7 @@ def sign(
 
     Keys with a passphrase, of an agent or of hardware: `ssh-keygen -Y sign -n seawall-evidence -f KEY FILE`.
     Exit code 0 done, 2 a file that is no evidence, or a key that is not read.
+    Example: [bold]seawall evidence sign docs/qa/evidence/*.md --sign-with KEY[/]
     """
     from seawall.qa.evidence import files, sshsig
 

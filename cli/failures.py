@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -17,8 +18,8 @@ from seawall.errors import SeawallError
 
 INTERRUPTED = 130
 UNEXPECTED = 3
-_ONLY_READS = ("check", "explain", "rules", "status")
-"""Commands that keep nothing: after an interruption there is nothing to go on from."""
+GOES_ON = "the same command goes on from here"
+_next_step: ContextVar[str | None] = ContextVar("next_step", default=None)
 _UNUSABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -43,8 +44,17 @@ def guarded(run: Callable[[], object]) -> NoReturn:
     sys.exit(code)
 
 
+def if_interrupted(step: str) -> None:
+    """Say what to do after an interruption, from now on: in the command that runs, before it begins what it keeps.
+
+    A command that does not call this promises nothing: it has only read, or begins anew the next time.
+    """
+    _next_step.set(step)
+
+
 def _code(run: Callable[[], object]) -> int:
     code: object = 0
+    _next_step.set(None)
     try:
         run()
     except SystemExit as left:  # how Typer ends, whatever happened
@@ -60,8 +70,8 @@ def _code(run: Callable[[], object]) -> int:
         _say(f"error: {_told(error)}")
         return UNEXPECTED
     if code == INTERRUPTED:
-        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        _say("interrupted" if command in _ONLY_READS else "interrupted: the same command goes on from here")
+        step = _next_step.get()
+        _say(f"interrupted: {step}" if step else "interrupted")
     return code if isinstance(code, int) else 0
 
 

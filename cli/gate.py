@@ -44,7 +44,12 @@ _FAILING: Mapping[FailOn, tuple[str, ...]] = {
     FailOn.NEVER: (),
 }
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.command()
@@ -84,6 +89,8 @@ def gate(
 
     Exit code 0: no gate fails; 1: one does (--fail-on), or with --check a gate file is not up to date; 2: a mistake in
     the arguments, docs/qa/gate.yaml or docs/qa/signers, or a history that was rewritten; 3: the environment failed.
+
+    Example: [bold]seawall gate --up[/]
     """
     from seawall import paths
     from seawall.errors import UserError

@@ -26,7 +26,12 @@ HTML = Path("seawall-report.html")
 """What is written when nobody says where."""
 _FORMS = (".html", ".md")
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.command()
@@ -73,6 +78,8 @@ def report(
     run: `seawall gate` and `seawall verify` do that. docs/report.md says what is on the page.
 
     Exit code 0: written, whatever it says; 2: a mistake in the arguments; 3: the cluster does not answer.
+
+    Example: [bold]seawall report --context infra --out report.html --out report.md[/]
     """
     from seawall.policy.collector import collector_off
     from seawall.qa.report.compose import compose
@@ -154,25 +161,13 @@ def _judged(
 def _outcomes(stacks: "Stacks", evidence: Path | None, at: datetime, told: Console) -> "Sequence[Outcome]":
     """What the gates say by the evidence that is there; no test is run."""
     from seawall import paths
-    from seawall.qa import register
     from seawall.qa.evidence import files
     from seawall.qa.gate import evaluating
 
     checkout = paths.checkout()
     settings = evaluating.read_settings(checkout, stacks, at)
-    consumers = [
-        name for name, it in stacks.items() if (them := it.settings.consumers) and them.producer == settings.stack
-    ]
     with told.status("weighing the evidence"):
-        results = [
-            evaluating.judge(name, stacks[name].recording.resources, checkout, at)
-            for name in (settings.stack, *consumers)
-        ]
-        sight = evaluating.look(checkout, settings, consumers, at)
-        weighed = evaluating.read_evidence(evidence or checkout / files.FOLDER, sight)
-    not_run: Mapping[str, str] = {}
-    found = evaluating.all_findings(results)
-    return evaluating.outcomes(evaluating.Grounds(register.load(), weighed, found, settings, not_run), at)
+        return evaluating.ask(checkout, settings, stacks, evidence or checkout / files.FOLDER, at)
 
 
 def _commit() -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from seawall import paths
+from seawall.cli import failures
 from seawall.errors import SeawallError
 from seawall.sandbox.cluster import Sandbox
 from seawall.sandbox.engine import layout, lock, recovery
@@ -14,6 +15,7 @@ from seawall.sandbox.engine.driver import Engine
 
 def down(*, wait: bool, keep_cache: bool) -> None:
     """Destroy every stack that the sandbox holds, stop its processes, remove its state."""
+    failures.if_interrupted(failures.GOES_ON)
     console = Console()
 
     def say(sentence: str) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seawall.cli import failures
 from seawall.tools import catalog, housekeeping, layout, licences, progress, toolchain
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ def _source(found: toolchain.Found) -> str:
 @app.command()
 def get(names: Names = None, download: Downloaded = False) -> None:
     """Have tools ready: from the cache, from PATH, from their vendors (when asked), or built from their Go modules."""
+    failures.if_interrupted(failures.GOES_ON)
     console = Console(stderr=True)
     for name, path in toolchain.ensure(names or catalog.FOR_USE, console=console, download=download).items():
         progress.say(Console(), f"{name}: {path}")
@@ -64,6 +66,7 @@ def get(names: Names = None, download: Downloaded = False) -> None:
 @app.command()
 def clean() -> None:
     """Remove what only builds need (compiled packages, Go modules, other versions); the tools stay."""
+    failures.if_interrupted(failures.GOES_ON)
     freed = housekeeping.clean(Console(stderr=True))
     progress.say(Console(), f"{freed / 1e9:.1f} GB freed in {layout.tools().parent}")
 

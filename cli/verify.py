@@ -1,11 +1,13 @@
 """`seawall verify`: the register's tests against real clusters. The plan first; then evidence for each test."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seawall.cli.failures import GOES_ON, if_interrupted
 from seawall.errors import EnvironmentFailure, UserError
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ def verify(
     if plan:
         return
     _confirm(verification, screen, yes=yes)
+    if_interrupted(f"if anything was left, `{_cleaning(context, peer, kubeconfig)}` finds and removes it")
     folder = evidence if evidence is not None else around.checkout / files.FOLDER
     kept: list[Path] = []
     failed = _run(verification, screen, lambda it: kept.append(files.write(folder, it, signer=key)))
@@ -131,6 +134,14 @@ def verify(
         screen.print(f"evidence in {folder}", markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _cleaning(context: str, peer: str | None, kubeconfig: Path | None) -> str:
+    """The command that removes what a run on these clusters has left."""
+    words = ["seawall", "verify", "--cleanup", "--context", context]
+    words += ["--peer", peer] if peer is not None else []
+    words += ["--kubeconfig", str(kubeconfig)] if kubeconfig is not None else []
+    return shlex.join(words)
 
 
 def _confirm(verification: "Verification", screen: "Console", *, yes: bool) -> None:
@@ -230,6 +241,7 @@ def _cleanup(
                 "nobody is there to agree: give --yes (a run that still goes on loses its objects; --run ID)"
             )
         _agreed("Put back and remove all of it? A run that still goes on loses its objects.")
+    if_interrupted(GOES_ON)
     with screen.status("puts back and removes") as status:
         stays = leftovers.remove(found, run, told=lambda text: status.update(escape(text)))
     if stays:

@@ -23,6 +23,13 @@ _DATA = (
     "PgBouncer (ISC) are unpacked into the cache, with their libraries."
 )
 
+_PAGES = (
+    "For tests only, unpacked from Debian's packages into the cache with their libraries, and run as they are: "
+    "Chromium (BSD-3-Clause and others), the font Liberation (GPL-2 with an exception for what is written in it; "
+    "OFL-1.1 in newer releases of Debian), and where none is on PATH Redis (BSD-3-Clause; AGPL-3.0 from version 8 on). "
+    "Playwright's own wheel brings Node.js (MIT)."
+)
+
 _DRIVER = (
     "LGPL; for tests only, installed unchanged: they ask a PostgreSQL. Nothing of it is installed for users or in a "
     "cluster, where the barman plugin's image brings its own."
@@ -37,6 +44,8 @@ COPYLEFT = {
     "psycopg": _DRIVER,
     "psycopg-binary": _DRIVER,
     "psycopg2-binary": _DRIVER,
+    "yamllint": "GPL-3; for tests only, which run it unchanged as a program of its own and read what it says. "
+    "Nothing of it is imported, copied or shipped, and users do not install it.",
 }
 """Packages under a licence with conditions of its own → why they may be here all the same."""
 
@@ -60,6 +69,8 @@ def page() -> str:
             _ANALYZER,
             "",
             _DATA,
+            "",
+            _PAGES,
             "",
             "## Python packages",
             *_table(("package", "version", "licence"), _packages()),

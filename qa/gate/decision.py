@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from seawall.policy.findings import Severity
 from seawall.qa.evidence.model import Environment
-from seawall.qa.gate import qualities
+from seawall.qa.gate import mending, qualities
 from seawall.qa.gate.issues import issues
 from seawall.qa.gate.model import (
     Gate,
@@ -43,8 +43,6 @@ HIGH_SCORE: Final = 6
 POINTS: Final = {Gate.FAIL: 20, Gate.CONCERNS: 10, Gate.PASS: 0}
 """What a reason takes from the score of 100."""
 NAMES: Final = ("risks and P0 tests", "coverage", "top issues", "qualities")
-RUN_HERE: Final = "Run it on a clean checkout: `seawall gate --sign-with KEY`."
-RUN_LIVE: Final = "Run it on the real cluster: `seawall verify --context NAME --sign-with KEY` (docs/verify.md)."
 _GRAVE = ("SEC", "DATA")
 """Words in the ids of security and data-loss risks."""
 
@@ -117,35 +115,36 @@ def gate_of(steps: tuple[Step, ...]) -> Literal["PASS", "CONCERNS", "FAIL", "WAI
 def _risks_and_p0(inputs: Inputs, waivers: Waivers) -> Iterator[Reason]:
     for test in inputs.tests:
         if test.priority == "P0" and test.state is State.FAILED:
-            yield Reason(Gate.FAIL, test.test, f"P0, {test.reason}", "Mend what it shows, and run it again.")
-    for risk in inputs.risks:
-        if risk.lowered or risk.score < HIGH_SCORE:
-            continue
+            yield Reason(Gate.FAIL, test.test, f"P0, {test.reason}", mending.again(test))
+    high = [risk for risk in inputs.risks if risk.score >= HIGH_SCORE and not risk.lowered]
+    mends = mending.lower(high, inputs.tests)
+    for risk in high:
         critical = risk.score >= CRITICAL_SCORE
         yield Reason(
             Gate.FAIL if critical else Gate.CONCERNS,
             risk.risk,
             f"{risk.title} (score {risk.score}): {risk.reason}",
-            "Let its tests pass with evidence that counts.",
+            mends[risk.risk],
             waivers.text(risk.risk) if critical else None,
         )
 
 
 def _coverage(inputs: Inputs) -> Iterator[Reason]:
     not_run = [test for test in inputs.tests if test.priority == "P0" and test.state is State.NOT_RUN]
+    mends = mending.run(not_run)
     for test in not_run:
-        yield Reason(Gate.CONCERNS, test.test, f"P0, not run: {test.reason}", mend_of(test))
+        yield Reason(Gate.CONCERNS, test.test, f"P0, not run: {test.reason}", mends[test.test])
     for risk in inputs.risks:
         if not risk.tests and any(word in risk.risk.split("-") for word in _GRAVE):
             yield Reason(
                 Gate.FAIL,
                 risk.risk,
                 f"{risk.title}: security or data is at risk, and no test looks",
-                "Write a test, and name it in qa/register.yaml.",
+                mending.WRITE_TEST,
             )
     tried = any(test.state is State.PASSED and test.environment is Environment.REAL for test in inputs.tests)
     if not tried and not not_run:
-        yield Reason(Gate.CONCERNS, "evidence", "nothing has been tried on a real cluster", RUN_LIVE)
+        yield Reason(Gate.CONCERNS, "evidence", "nothing has been tried on a real cluster", mending.TRY_LIVE)
 
 
 def _top_issues(inputs: Inputs, waivers: Waivers) -> Iterator[Reason]:
@@ -157,7 +156,7 @@ def _top_issues(inputs: Inputs, waivers: Waivers) -> Iterator[Reason]:
     for test in inputs.tests:
         if test.state is State.FAILED and test.priority != "P2":
             gate = Gate.FAIL if test.priority == "P0" else Gate.CONCERNS
-            yield Reason(gate, test.test, f"{test.priority}, {test.reason}", "Mend what it shows, and run it again.")
+            yield Reason(gate, test.test, f"{test.priority}, {test.reason}", mending.again(test))
     for waiver in waivers.expired:
         yield Reason(
             Gate.CONCERNS,
@@ -190,8 +189,3 @@ def _unneeded(steps: tuple[Step, ...], waivers: Waivers) -> Iterator[Issue]:
                 "a waiver accepts nothing that makes the gate FAIL",
                 "Delete it from docs/qa/gate.yaml.",
             )
-
-
-def mend_of(test: TestStanding) -> str:
-    """How a test that was not run is run."""
-    return RUN_HERE if test.needs == ("repo",) else RUN_LIVE

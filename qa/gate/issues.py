@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final, Literal
 
 from seawall.policy.findings import Severity
+from seawall.qa.gate.mending import again
 from seawall.qa.gate.model import Issue, State, TestStanding
 from seawall.qa.gate.pack import PackFinding
 
@@ -31,7 +32,7 @@ def level(finding: PackFinding) -> Level:
 def _of_tests(tests: Iterable[TestStanding]) -> Iterator[Issue]:
     for test in tests:
         if test.state is State.FAILED:
-            yield Issue(test.test, _OF_TEST[test.priority], test.reason, "Mend what it shows, and run it again.")
+            yield Issue(test.test, _OF_TEST[test.priority], test.reason, again(test))
 
 
 def _of_findings(findings: Iterable[PackFinding]) -> Iterator[Issue]:

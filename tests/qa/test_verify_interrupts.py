@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from interrupting import SHORT, SHORT_S, points
-from verify_clusters import Clusters
+from verify_clusters import APPS, INFRA, Clusters
 
 pytestmark = pytest.mark.timeout(600, func_only=True)
 
@@ -19,4 +19,11 @@ def test_nothing_is_left_whenever_it_is_interrupted(clusters: Clusters) -> None:
     assert len(found) == SHORT
     for it in found:
         assert not it.wrong, it
+        assert it.signal is not signal.SIGINT or it.said.endswith(_told(clusters)), it.said
         assert it.there or it.signal is signal.SIGINT, f"killed with nothing to leave: {it}"
+
+
+def _told(clusters: Clusters) -> str:
+    """What is said last after ^C."""
+    command = f"seawall verify --cleanup --context {INFRA} --peer {APPS} --kubeconfig {clusters.kubeconfig}"
+    return f"interrupted: if anything was left, `{command}` finds and removes it\n"

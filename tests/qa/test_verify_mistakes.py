@@ -1,5 +1,6 @@
 """Mistakes of whoever calls `seawall verify`, and clusters that do not answer: one sentence, and nothing is done."""
 
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -194,3 +195,17 @@ def test_what_stays_is_told_after_an_interrupt_too() -> None:
         command._run(double, Console(file=shown, width=80), lambda _: None)
 
     assert "stays: infra: Node node-1: conflict" in shown.getvalue()
+
+
+def test_what_an_interrupt_names_is_a_command_for_the_same_clusters() -> None:
+    seawall, verify, *words = shlex.split(command._cleaning("infra of shop", "apps", Path("/there/my config")))
+
+    assert (seawall, verify) == ("seawall", "verify")
+    with typer.main.get_command(command.app).make_context(verify, words) as context:
+        given = context.params
+    assert (given["context"], given["peer"], given["kubeconfig"]) == (
+        "infra of shop",
+        "apps",
+        Path("/there/my config"),
+    )
+    assert given["cleanup"]

@@ -15,7 +15,22 @@ from seawall.cli import failures
 from seawall.errors import EnvironmentFailure, PolicyViolation, UserError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-COMMANDS = ["up", "preview", "render", "down", "status", "env", "bench-start", "check", "tools"]
+OF_THE_APP = [
+    "up",
+    "preview",
+    "render",
+    "down",
+    "status",
+    "env",
+    "bench-start",
+    "bench-policy",
+    "docs",
+    "rules",
+    "explain",
+]
+ELSEWHERE = ["check", "verify", "gate", "evidence", "report", "tools"]
+"""Commands whose options are in a module of their own."""
+COMMANDS = [*OF_THE_APP, *ELSEWHERE]
 
 
 def seawall(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -64,19 +79,48 @@ def test_every_command_explains_itself(command: str) -> None:
     shown = seawall(command, "--help")
     assert shown.returncode == 0, shown.stderr
     assert f"seawall {command}" in shown.stdout.replace("python -m seawall.cli", "seawall")
+    assert "[bold]" not in shown.stdout, "markup that nobody has set"
+    assert re.search(r"-h\b.*Show this message", shown.stdout)
 
 
-@pytest.mark.parametrize("command", ["up", "preview", "render", "down", "status", "env", "bench-start"])
+@pytest.mark.parametrize("command", OF_THE_APP)
 def test_every_command_of_ours_has_an_example_and_its_exit_codes(command: str) -> None:
     shown = CliRunner().invoke(command_line.app, [command, "--help"], env={"COLUMNS": "200"})
     assert f"Example: {'eval' if command == 'env' else f'seawall {command}'}" in shown.output
     assert "Exit codes:" in shown.output
 
 
-def test_a_wrong_argument_is_a_users_mistake() -> None:
-    done = seawall("up", "--stak", "x")
-    assert done.returncode == 2
-    assert "--stack" in done.stderr
+@pytest.mark.parametrize("command", ["verify", "gate", "report", "evidence list", "evidence verify", "evidence sign"])
+def test_so_has_every_command_elsewhere(command: str) -> None:
+    shown = seawall(*command.split(), "-h")
+    assert f"Example: seawall {command}" in shown.stdout
+    assert re.search(r"Exit codes?:? 0", shown.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("up --stak x", "--stack"),
+        ("status --contxt x", "--context"),
+        ("status --format xml", "--format xml: there are terminal and json"),
+        ("verify --context x --jobs 0", "--jobs"),
+        ("verify", "--context"),
+        ("verify --context x --test DFLY-INT-999", "DFLY-INT-999"),
+        ("gate --fail-on never-ever", "--fail-on"),
+        ("gate --up --no-run", "--up and --no-run exclude each other"),
+        ("gate --no-run --sign-with nowhere", "nowhere"),
+        ("evidence list --evidance x", "--evidence"),
+        ("evidence verify nowhere.md", "nowhere.md: there is no such file"),
+        ("evidence sign nowhere.md", "--sign-with"),
+        ("report --out page.pdf", "--out page.pdf: the name has to end with .html or .md"),
+        ("report --stack infra --state state.json", "--stack names what is rendered"),
+    ],
+)
+def test_a_wrong_argument_is_a_users_mistake(words: str, told: str) -> None:
+    done = seawall(*words.split())
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_stack_that_does_not_exist_starts_nothing(tmp_path: Path) -> None:
@@ -125,27 +169,74 @@ def test_our_errors_are_one_sentence_and_their_exit_code(
     assert capsys.readouterr() == ("", "error: no\n")
 
 
-def test_an_interruption_is_130_and_one_sentence(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interruption_is_130_and_promises_nothing_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["seawall", "up"])
     assert failures._code(interrupt) == 130
-    assert capsys.readouterr().err == "interrupted: the same command goes on from here\n"
+    assert capsys.readouterr() == ("", "interrupted\n")
 
 
-@pytest.mark.parametrize("words", [["check", "there"], ["--debug", "check", "there"], ["status"]])
-def test_what_only_reads_promises_nothing(
-    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_command_says_what_to_do_next_and_the_last_word_holds(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def interrupt() -> None:
+        failures.if_interrupted(failures.GOES_ON)
+        failures.if_interrupted("look at the logs")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["seawall", *words])
     assert failures._code(interrupt) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert capsys.readouterr().err == "interrupted: look at the logs\n"
+
+
+def test_what_one_command_said_is_not_the_next_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(text: str | None) -> None:
+        if text:
+            failures.if_interrupted(text)
+        raise KeyboardInterrupt
+
+    failures._code(lambda: stop("go on"))
+    failures._code(lambda: stop(None))
+    assert capsys.readouterr().err == "interrupted: go on\ninterrupted\n"
+
+
+PLACES = {
+    "up": "seawall.sandbox.engine.driver.Engine.up",
+    "preview": "seawall.sandbox.engine.driver.Engine.preview",
+    "render --out there": "seawall.sandbox.engine.driver.Engine.preview",
+    "down": "seawall.sandbox.engine.recovery.clean",
+    "tools get": "seawall.tools.toolchain.ensure",
+    "tools clean": "seawall.tools.housekeeping.clean",
+    "status": "seawall.sandbox.cluster.Sandbox.status",
+    "check there": "seawall.policy.checking.check",
+    "report --no-gates": "seawall.pages.stacks.read",
+    "gate --no-run": "seawall.pages.stacks.read",
+    "gate --up": "seawall.sandbox.engine.driver.Engine.up",
+    "evidence list": "seawall.qa.evidence.files.read_all",
+    "docs": "seawall.pages.book.pages",
+    "rules": "seawall.cli.rules.listed",
+    "bench-start": "seawall.cli.bench.start",
+}
+"""Command → what is interrupted in it."""
+GO_ON = ("up", "preview", "render", "down", "tools", "gate --up")
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_only_what_keeps_its_work_says_that_it_goes_on(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PLACES[command], interrupt)
+    monkeypatch.setattr(sys, "argv", ["seawall", *command.replace("there", str(tmp_path / "there")).split()])
+    monkeypatch.setenv("SEAWALL_STATE", str(tmp_path / "state"))
+    (tmp_path / "there").mkdir()
+    if command.startswith("check"):
+        (tmp_path / "there" / "one.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: one}\n")
+    assert failures._code(command_line.app) == 130
+    goes_on = command.startswith(GO_ON)
+    assert capsys.readouterr().err.endswith(f"interrupted{': the same command goes on from here' * goes_on}\n")
 
 
 def test_an_exit_code_of_a_command_is_kept() -> None:
@@ -230,4 +321,4 @@ def test_sigterm_is_an_interruption_even_while_threads_of_the_program_wait() -> 
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (130, "interrupted: the same command goes on from here\n")
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
