@@ -211,7 +211,7 @@ def _places(archive: Archive, info: BackupInfo) -> Iterator[tuple[int, int]]:
     for place, stretch in enumerate(archive.way):
         following = archive.way[place + 1] if place + 1 < len(archive.way) else None
         for number in sorted(archive.wals.segments.get(stretch.timeline, {})):
-            if at(stretch.begin) <= number and (following is None or number < at(following.begin)):
+            if max(at(stretch.begin), at(info.redo)) <= number and (following is None or number < at(following.begin)):
                 yield stretch.timeline, number
 
 
