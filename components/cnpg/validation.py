@@ -5,6 +5,7 @@ from pathlib import Path
 
 from seawall.components.cnpg.args import CnpgSharedClusterArgs
 from seawall.components.cnpg.backup import ACCESS_KEY_ID, SECRET_ACCESS_KEY, environment
+from seawall.components.cnpg.scripts import LATEST_START_SECONDS, MOUNT, PYTHON
 from seawall.components.cnpg.validator.classes import CHECKS, Failure
 from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.metadata import Manifest, metadata
@@ -30,16 +31,9 @@ IMAGES: Mapping[str, str] = {
 SEEN_BY_SHORT = frozenset({"store", "backup-age", "encryption-backup", "wal-age", "encryption-wal"})
 """The checks that the short scripts make, each at the newest object alone."""
 
-MOUNT = "/opt/seawall"
-PYTHON = "/venv/bin/python"
-"""The interpreter of the sidecar's image, which has no shell."""
-
 _PASSING = (Failure.INTERNAL, Failure.STORE_UNREACHABLE, Failure.THROTTLED)
 FINAL = tuple(sorted(int(code) for code in Failure if code not in _PASSING))
 """Exit codes after which a second run would find the same: the Job fails at once."""
-
-LATEST_START_SECONDS = 3600
-"""A run that could not start for this long is given up; the next one comes."""
 
 TERMINATION_FILE = "/dev/termination-log"
 """Where Kubernetes takes the verdict from, which `kubectl describe pod` then shows; mounted into every container."""

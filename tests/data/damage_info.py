@@ -73,7 +73,7 @@ INFO = (
     ),
     Damage(
         "backup.info names another position of the begin than backup_label",
-        lambda s: s.info("begin_xlog", f"0/{int(s.past.newest.begin_wal[16:], 16):X}000028"),
+        lambda s: s.info("begin_xlog", f"0/{int(s.past.newest.begin_wal[16:], 16):X}{s.begin + 8:06X}"),
         DEFAULT,
         {"backup-info": "backup_label starts at"},
         Failure.BACKUP_DAMAGED,

@@ -20,6 +20,8 @@ REGION = "eu-central-1"
 BUCKET = "backups"
 ACCESS = ("testing", "testing")
 """Access key and secret that clients use; moto takes any."""
+READER = {"AWS_ACCESS_KEY_ID": ACCESS[0], "AWS_SECRET_ACCESS_KEY": ACCESS[1], "AWS_DEFAULT_REGION": REGION}
+"""How a script signs in, as environment variables."""
 _WAIT_SECONDS = 60.0
 
 

@@ -22,7 +22,7 @@ from data_page import Figures
 from data_tools import LONG, Tools
 from drill_double import Objects
 from drill_run import Drill
-from object_store import ACCESS, REGION
+from object_store import READER
 from rendered_validator import Ran, validate
 from two_at_once import TwoAtOnce
 
@@ -53,7 +53,6 @@ TRIED = "flipped bit in a page of a table of which no assertion speaks, packed a
 a drill that succeeds."""
 TOLD = [it for it in DAMAGES if LONG or it.name == TRIED or FIRST[told_as(it)] is it]
 """Those that the short form shows to the validator: one of each kind of answer; the long form shows all."""
-READER = {"AWS_ACCESS_KEY_ID": ACCESS[0], "AWS_SECRET_ACCESS_KEY": ACCESS[1], "AWS_DEFAULT_REGION": REGION}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from data_page import Figures
 from data_tools import LONG, Tools
 from healthy_archives import Healthy, Life, healthy
 from healthy_lives import lives
-from object_store import ACCESS, REGION
+from object_store import READER
 from rendered_validator import Ran, validate
 from two_at_once import TwoAtOnce
 
@@ -25,7 +25,6 @@ MODES = (DEFAULT, ALL, DEEP)
 SEEDS = range(200) if LONG else range(9)
 RESTORED = range(0, 200, 9)
 """Those that are really restored, in the long form."""
-READER = {"AWS_ACCESS_KEY_ID": ACCESS[0], "AWS_SECRET_ACCESS_KEY": ACCESS[1], "AWS_DEFAULT_REGION": REGION}
 SECTION = "Healthy archives"
 NOTE = (
     "Random archives that are sound, by seed: real ones of several servers, seen at a random moment of their lives, "

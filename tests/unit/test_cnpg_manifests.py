@@ -354,7 +354,7 @@ def test_backup_alerts_ask_the_plugin_and_follow_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "longest"), [("0 3 * * 5-7", 5 * 24), ("0 3 * * MON", 7 * 24), ("0 3 * * sat,sun", 6 * 24)]
+    ("schedule", "longest"), [("0 3 * * 0,5-6", 5 * 24), ("0 3 * * MON", 7 * 24), ("0 3 * * sat,sun", 6 * 24)]
 )
 def test_a_validation_is_overdue_an_hour_after_its_longest_gap(schedule: str, longest: int) -> None:
     rules = monitoring.rules(args(("validation.schedule", schedule)))["spec"]["groups"][0]["rules"]

@@ -9,6 +9,7 @@ from seawall.components.cnpg.drill import recovery
 from seawall.components.cnpg.drill.names import ROLE, drill_name, reader_secret, report_name
 from seawall.components.cnpg.drill.network import runner_pods
 from seawall.components.cnpg.drill_settings import CLEANUP, RestoreDrill
+from seawall.components.cnpg.scripts import LATEST_START_SECONDS, MOUNT, PYTHON
 from seawall.components.fields import duration
 from seawall.components.kubernetes import service_account as accounts
 from seawall.components.kubernetes.external_secret import OPAQUE, external_secret
@@ -23,10 +24,7 @@ RUNNER = Path(__file__).parent / "runner"
 """The program, which goes into the ConfigMap as it is, a key per file."""
 PACKAGE = "runner"
 
-MOUNT = "/opt/seawall"
 AUTHORITY_MOUNT = "/etc/seawall"
-PYTHON = "/venv/bin/python"
-"""The interpreter of the sidecar's image, which has no shell."""
 
 CLEANUP_SECONDS = int(CLEANUP.total_seconds())
 """For the removal after a run: the instance stops, its claims and volumes go."""
@@ -36,8 +34,6 @@ GRACE_CLEANUP_SECONDS = 100
 """What of it the removal may take; the rest is for the report."""
 START_SECONDS = 120
 """For a node and the image, on top of the Job's deadline."""
-LATEST_START_SECONDS = 3600
-"""A run that could not start for this long is given up; the next one comes."""
 
 RESOURCES = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
 

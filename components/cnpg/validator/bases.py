@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from .findings import Names
 from .info import DONE, FAILED, BackupInfo, InfoError, backup_info, fields
 from .store import BrokenError, Entry, MissingError
 
@@ -67,7 +68,7 @@ class Bases:
     """All attempts, and the newest that finished."""
 
     attempts: dict[str, Base] = field(default_factory=dict)
-    foreign: list[str] = field(default_factory=list)
+    foreign: Names = field(default_factory=Names)
     youngest: Entry | None = None
     unfinished: list[Unfinished] = field(default_factory=list)
     chosen: Base | None = None
@@ -92,7 +93,7 @@ def scan(entries: Iterable[Entry]) -> Bases:
         if _ID.fullmatch(folder) and (name == INFO or _DATA.fullmatch(name) or _OTHER.fullmatch(name)):
             found.attempts.setdefault(folder, Base(folder)).objects[name] = entry
         else:
-            found.foreign.append(entry.key)
+            found.foreign.add(entry.key)
     found.counts["base backups"] = len(found.attempts)
     return found
 

@@ -124,7 +124,7 @@ class _Reading:
         number = relation.first
         for piece in tar.content(_AT_ONCE):
             counts["deep pages"] += len(piece) // pages.PAGE
-            for wrong, text in pages.wrong_pages(piece, number, self.info.begin):
+            for wrong, text in pages.wrong_pages(piece, number, self.info.redo):
                 place = member.data + (wrong - relation.first) * pages.PAGE
                 if len(self.suspects) < _SUSPECTS:
                     told = f"{path}, page {wrong - relation.first} (byte {place} of the tar): {text}"
@@ -170,7 +170,7 @@ class _Reading:
         chosen = {place for place in every if place[1] <= info.last_needed or place == made.last}
         rest = {found.key(*place): place for place in every if place not in chosen}
         chosen |= {rest[name] for name in (rest if self.wanted.every else self._sample(list(rest)))}
-        reader = Records(info.numbering, info.version, info.system, wanted=suspects, start=info.begin)
+        reader = Records(info.numbering, info.version, info.system, wanted=suspects, start=info.redo)
         problems = []
         for timeline, number in sorted(chosen, key=lambda place: place[1]):
             key = found.key(timeline, number)
@@ -211,7 +211,7 @@ def _places(archive: Archive, info: BackupInfo) -> Iterator[tuple[int, int]]:
     for place, stretch in enumerate(archive.way):
         following = archive.way[place + 1] if place + 1 < len(archive.way) else None
         for number in sorted(archive.wals.segments.get(stretch.timeline, {})):
-            if at(stretch.begin) <= number and (following is None or number < at(following.begin)):
+            if max(at(stretch.begin), at(info.redo)) <= number and (following is None or number < at(following.begin)):
                 yield stretch.timeline, number
 
 

@@ -1,13 +1,38 @@
 """What the checks of one run found."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .classes import BY_NAME, CHECKS, Check, Failure, Status, gravest, mend
 
 SHOWN = 5
 """How many names a message lists; the rest is counted."""
+_LENGTH = 1500
+"""Characters of one problem: a key has at most 1,024 bytes (S3's limit)."""
+
+
+@dataclass
+class Names:
+    """The first of any number of names: what is wrong with an archive may be wrong with every object of it."""
+
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, name: str) -> None:
+        """Counts a name, and keeps it when it is one of the first."""
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(name)
+
+    def __add__(self, other: "Names") -> "Names":
+        """These and then the others."""
+        return Names([*self.first, *other.first][:SHOWN], self.count + other.count)
+
+    def told(self, between: str = ", ", where: Callable[[str], str] = str) -> str:
+        """The first of them, each as `where` says it, and how many there are more."""
+        more = self.count - len(self.first)
+        return between.join(map(where, self.first)) + (f"{between}and {more} more" if more else "")
 
 
 @dataclass(frozen=True)
@@ -34,7 +59,7 @@ class Findings:
 
     counts: Counter[str] = field(default_factory=Counter)
     """What was counted on the way, by name."""
-    _failed: dict[str, list[tuple[str, Failure]]] = field(default_factory=dict)
+    _failed: dict[str, tuple[Names, set[Failure]]] = field(default_factory=dict)
     _passed: dict[str, list[str]] = field(default_factory=dict)
     _skipped: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +69,9 @@ class Findings:
 
     def failed(self, check: str, message: str, failure: Failure | None = None) -> None:
         """Says that a check failed; `failure` where its class is not the check's own."""
-        self._failed.setdefault(check, []).append((message, failure or _known(check).failure))
+        problems, classes = self._failed.setdefault(check, (Names(), set()))
+        problems.add(message if len(message) <= _LENGTH else f"{message[:_LENGTH]}…")
+        classes.add(failure or _known(check).failure)
 
     def skipped(self, check: str, why: str) -> None:
         """Says why a check could not be made; what it found so far stays."""
@@ -65,14 +92,13 @@ class Findings:
 
     def failures(self) -> set[Failure]:
         """The classes of all that failed."""
-        return {failure for failed in self._failed.values() for _, failure in failed}
+        return {failure for _, classes in self._failed.values() for failure in classes}
 
     def _result(self, check: Check) -> Result:
         name = check.name
         if name in self._failed:
-            problems = self._failed[name]
-            worst = gravest({failure for _, failure in problems})
-            return Result(name, Status.FAILED, listed([text for text, _ in problems], "; "), worst)
+            problems, classes = self._failed[name]
+            return Result(name, Status.FAILED, problems.told("; "), gravest(classes))
         if name in self._skipped:
             done = f"; before that: {listed(self._passed[name], '; ')}" if name in self._passed else ""
             return Result(name, Status.NOT_CHECKED, self._skipped[name] + done)
@@ -87,8 +113,7 @@ def _known(check: str) -> Check:
 
 def listed(names: Sequence[str], between: str = ", ") -> str:
     """The first of many names, and how many there are more."""
-    more = len(names) - SHOWN
-    return between.join(names[:SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
+    return Names(list(names[:SHOWN]), len(names)).told(between)
 
 
 def span(seconds: float) -> str:

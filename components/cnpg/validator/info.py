@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from .segments import Numbering, lsn, lsn_text
 
 _SHOWN = 20
+_START = re.compile(r"^START WAL LOCATION: ([0-9A-F]{1,8}/[0-9A-F]{1,8}) \(file ([0-9A-F]{24})\)$", re.MULTILINE)
 DONE = "DONE"
 FAILED = "FAILED"
 
@@ -62,6 +63,12 @@ class BackupInfo:
         """
         return max(self.numbering.before(self.end), self.first_needed)
 
+    @property
+    def redo(self) -> int:
+        """Where PostgreSQL starts to read WAL: what `backup_label` says, for it never sees backup.info."""
+        start = _START.search(self.label or "")
+        return lsn(start[1]) if start else self.begin
+
     def contradictions(self) -> Iterator[str]:
         """What in it does not fit the rest of it."""
         if self.end < self.begin:
@@ -87,9 +94,7 @@ class BackupInfo:
 
     def label_contradictions(self, label: str) -> Iterator[str]:
         """What in a `backup_label` does not fit."""
-        start = re.search(
-            r"^START WAL LOCATION: ([0-9A-F]{1,8}/[0-9A-F]{1,8}) \(file ([0-9A-F]{24})\)$", label, re.MULTILINE
-        )
+        start = _START.search(label)
         if start is None:
             yield "backup_label names no START WAL LOCATION"
             return

@@ -49,15 +49,17 @@ def look(store: Store, wanted: Expectation, findings: Findings) -> Archive:
     bases.choose(found, store.read, store.now(), wanted.max_backup_duration)
     archive = Archive(found, wals.scan(store.objects("wals/"), found.info))
     findings.counts.update(found.counts + archive.wals.counts)
-    foreign = [*found.foreign, *archive.wals.foreign]
-    foreign += [name for name in store.top() if name not in ("base/", "wals/")]
-    findings.counts["foreign objects"] = len(foreign)
+    foreign = found.foreign + archive.wals.foreign
+    for name in store.top():
+        if name not in ("base/", "wals/"):
+            foreign.add(name)
+    findings.counts["foreign objects"] = foreign.count
     _backup(archive, store, wanted, findings)
     _wal(archive, store, wanted, findings)
     _encryption(archive, store, wanted, findings)
     findings.judged(
         "foreign-objects",
-        [f"not of this archive: {listed([wanted.where(key) for key in foreign])}"] if foreign else [],
+        [f"not of this archive: {foreign.told(where=wanted.where)}"] if foreign.count else [],
         "every object's name is one that barman-cloud writes",
     )
     _clock(archive, store, wanted, findings)
@@ -112,7 +114,7 @@ def _ends(base: bases.Base, store: Store) -> Iterator[str]:
 
 def _wal(archive: Archive, store: Store, wanted: Expectation, findings: Findings) -> None:
     found, info = archive.wals, archive.info
-    findings.judged("wal-objects", [listed(found.odd)] if found.odd else [], "every size can be")
+    findings.judged("wal-objects", [found.odd.told()] if found.odd.count else [], "every size can be")
     if info is None:
         newest = found.newest.modified.timestamp() if found.newest is not None else None
         _wal_age(newest, found.newest.key if found.newest is not None else "", store, wanted, findings)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from .findings import Names
 from .info import BackupInfo
 from .segments import Kind, Numbering, WalKey, history_key, wal_key
 from .store import Entry
@@ -35,11 +36,11 @@ class Wals:
     """Timeline → suffix of its history file."""
     newest: Entry | None = None
     """The last segment by name."""
-    odd: list[str] = field(default_factory=list)
+    odd: Names = field(default_factory=Names)
     """Objects with a size that cannot be, in words."""
     unfit: dict[tuple[int, int], str] = field(default_factory=dict)
     """Timeline and number of the segments that unpack to another size than a segment's → what is wrong with them."""
-    foreign: list[str] = field(default_factory=list)
+    foreign: Names = field(default_factory=Names)
     """Objects that are not an archive's, by key."""
     youngest: Entry | None = None
     """The object that the store dates last."""
@@ -67,7 +68,7 @@ def scan(entries: Iterable[Entry], info: BackupInfo | None) -> Wals:
         known = wal_key(entry.key.removeprefix("wals/"))
         if known is None:
             if not (entry.key.endswith("/") and entry.size == 0):  # a folder's marker, which some programs leave
-                found.foreign.append(entry.key)
+                found.foreign.add(entry.key)
             continue
         found.counts[f"wal {known.kind.value}"] += 1
         if known.kind is Kind.HISTORY:
@@ -75,7 +76,7 @@ def scan(entries: Iterable[Entry], info: BackupInfo | None) -> Wals:
         elif known.kind is Kind.SEGMENT:
             _segment(found, entry, known)
         if entry.size == 0:
-            found.odd.append(f"{entry.key} {EMPTY}")
+            found.odd.add(f"{entry.key} {EMPTY}")
     return found
 
 
@@ -88,10 +89,11 @@ def _segment(found: Wals, entry: Entry, known: WalKey) -> None:
     numbering = found.info.numbering
     number = numbering.number(known.log, known.segment)
     if number is None:
-        found.foreign.append(entry.key)
+        found.foreign.add(entry.key)
         return
     if entry.size > 0:
-        found.odd.extend(_sizes(entry, known, numbering))
+        for wrong in _sizes(entry, known, numbering):
+            found.odd.add(wrong)
     older = known.timeline < found.info.timeline
     if older or (known.timeline == found.info.timeline and number < found.info.first_needed):
         found.counts["wal before the backup"] += 1
