@@ -207,6 +207,13 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2]])
 
 
+def as_duration(span: timedelta) -> str:
+    """A time span of whole seconds as `duration` reads it, in hours rather than days: `24h`, `90m`, `1s`."""
+    seconds = int(span.total_seconds())
+    unit = next(unit for unit in "hms" if seconds % _DURATION_UNITS[unit] == 0)
+    return f"{seconds // _DURATION_UNITS[unit]}{unit}"
+
+
 _LONGEST_DAYS = 3650
 
 

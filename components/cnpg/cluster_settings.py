@@ -24,6 +24,7 @@ from seawall.components.fields import (
     Image,
     ServiceName,
     Text,
+    as_duration,
     duration,
     remote_clients,
 )
@@ -289,7 +290,8 @@ class PostgresCluster(Settings):
         if self.backup.longest_gap > duration(self.validation.max_backup_age):
             yield Problem(
                 ("validation", "max_backup_age"),
-                f"must be at least the {self.backup.longest_gap} between two backups of `{self.backup.schedule}`",
+                f"must be at least the {as_duration(self.backup.longest_gap)} between two backups of "
+                f"`{self.backup.schedule}`",
                 self.validation.max_backup_age,
                 "CNPG-DATA-001",
             )

@@ -19,7 +19,7 @@ CASES: list[tuple[str, Any, str, str, str | None]] = [
     (f"{PG}.backup.schedule", "0 0 25 * * *", f"{PG}.backup.schedule", "refused by the operator", "CNPG-DATA-001"),
     (f"{PG}.backup.schedule", "* * * * * *", f"{PG}.backup.schedule", "an hour between two", "CNPG-DATA-001"),
     (f"{PG}.backup.schedule", 2, f"{PG}.backup.schedule", "must be text", "CNPG-DATA-001"),
-    (f"{PG}.backup.schedule", "0 0 2 1 * *", f"{PG}.validation.max_backup_age", "longer than the", "CNPG-DATA-001"),
+    (f"{PG}.backup.schedule", "0 0 2 1 * *", f"{PG}.validation.max_backup_age", "at least the 744h", "CNPG-DATA-001"),
     # when the checks run: five fields, minute first
     (f"{PG}.validation.schedule", "0 0 3 * * *", f"{PG}.validation.schedule", "has 6 fields", "CNPG-DATA-001"),
     (f"{PG}.validation.schedule", "0 3 30 2 *", f"{PG}.validation.schedule", "never fires", "CNPG-DATA-001"),

@@ -158,6 +158,11 @@ def test_a_thousand_millicores_are_one_core(number: int) -> None:
     assert fields.quantity_cores(f"{number}m") * 1000 == Decimal(number) == fields.quantity_cores(str(number))
 
 
+@pytest.mark.parametrize("text", ["24h", "90m", "1s", "744h", "43800h"])
+def test_a_time_span_is_written_as_it_is_read(text: str) -> None:
+    assert fields.as_duration(fields.duration(text)) == text
+
+
 def test_durations() -> None:
     assert fields.duration("26h") == timedelta(hours=26)
     assert fields.duration("8d") == timedelta(days=8)
