@@ -56,7 +56,7 @@ verify: venv ## run the register's tests against real clusters: ARGS="--context 
 	@$(seawall) verify $(ARGS)
 
 gate: venv ## start the sandbox, run every test that it can honestly run, say whether the stories pass
-	@$(seawall) gate --up $(ARGS)
+	@$(seawall) gate$(if $(filter --no-run,$(ARGS)),, --up) $(ARGS)
 
 report: venv ## write everything that is known of a stack and its gates on one page, seawall-report.html
 	@$(seawall) report $(if $(STACK),--stack $(STACK)) $(ARGS)

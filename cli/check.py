@@ -37,7 +37,13 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "Exit codes: 0 nothing that fails, 1 something at least as severe as --fail-on, a rule that could not be "
+        "evaluated, or a waiver that is not in order, 2 a mistake in the arguments, or something that could not be "
+        "read (the rest is judged all the same), 3 the cluster does not answer, 130 interrupted."
+    )
+)
 def check(
     folder: Annotated[
         str | None, typer.Argument(metavar="[DIR]", help="A folder of YAML or JSON, one file, or - for standard input.")
@@ -86,9 +92,7 @@ def check(
 
     What is declared is judged, plus what the operators will make of it.
 
-    Exit code 0: nothing that fails; 1: something at least as severe as --fail-on, a rule that could not be evaluated,
-    or a waiver that is not in order; 2: a mistake in the arguments, or something that could not be read (the rest is
-    judged all the same). docs/policy-pack.md tells about formats, levels, waivers and baselines.
+    docs/policy-pack.md tells about formats, levels, waivers and baselines.
     """
     from seawall.policy.checking import Asked
     from seawall.policy.findings import Severity

@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
+    help="The evidence of the tests. Nothing here runs a test: `seawall gate` and `seawall verify` do.",
 )
 
 Folder = Annotated[
@@ -31,9 +32,10 @@ def listed(evidence: Folder = None) -> None:
     Exit code 0. Example: [bold]seawall evidence list[/]
     """
     from seawall import paths
+    from seawall.cli import folders
     from seawall.qa.evidence import files
 
-    folder = evidence or paths.checkout() / files.FOLDER
+    folder = folders.chosen(evidence, paths.checkout() / files.FOLDER, "--evidence")
     found = files.read_all(folder)
     if not found:
         typer.echo(f"there is no evidence in {folder}: `seawall gate` and `seawall verify` write it")
@@ -51,7 +53,11 @@ def verify(evidence_files: Files) -> None:
     from seawall.qa.evidence import files
 
     for file in evidence_files:
-        if not file.is_file() and not file.is_symlink():
+        try:
+            there = file.is_file() or file.is_symlink()
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+        if not there:
             raise UserError(f"{file}: there is no such file")
     raise typer.Exit(0 if _show([files.read(file) for file in evidence_files]) else 1)
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gc
+import io
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ def guarded(run: Callable[[], object]) -> NoReturn:
     # What the engine's SDK leaves half done after a failed run is collected at any time, and Python would print a
     # traceback about it beside our sentence.
     sys.unraisablehook = _unraisable
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: no sign is too much for a terminal
     code = _code(run)
     if code:
         # Threads of the program may still wait for an engine that has gone, and a normal exit would wait for them.
@@ -106,7 +109,9 @@ def _unraisable(about: "sys.UnraisableHookArgs") -> None:
 
 
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    # it may quote a file, a name or an answer, and none of them is to move the cursor
+    shown = (it if it.isprintable() or it == "\n" else it.encode("unicode_escape").decode() for it in sentence)
+    print("".join(shown), file=sys.stderr)
 
 
 def _log() -> Path:

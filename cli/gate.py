@@ -52,7 +52,13 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "Exit codes: 0 no gate fails, 1 one does (--fail-on) or with --check a gate file is not up to date, 2 a "
+        "mistake in the arguments, docs/qa/gate.yaml or docs/qa/signers, or a history that was rewritten, 3 the "
+        "environment failed, 130 interrupted."
+    )
+)
 def gate(
     evidence: Annotated[
         Path | None, typer.Option("--evidence", metavar="DIR", help="Where evidence is kept, if not docs/qa/evidence.")
@@ -84,25 +90,28 @@ def gate(
 ) -> None:
     """Say whether the stories pass their quality gates, and why not.
 
-    Runs the tests of the repository, and in a running sandbox those whose needs it meets; writes evidence and gate
-    files. What takes a real cluster is "not run": `seawall verify` runs it there. docs/gate.md has the rules.
+    Runs the tests of the repository, and in a running sandbox those whose needs it meets. Keeps their evidence.
 
-    Exit code 0: no gate fails; 1: one does (--fail-on), or with --check a gate file is not up to date; 2: a mistake in
-    the arguments, docs/qa/gate.yaml or docs/qa/signers, or a history that was rewritten; 3: the environment failed.
+    What takes a real cluster is "not run": `seawall verify` runs it there. docs/gate.md has the rules.
 
     Example: [bold]seawall gate --up[/]
     """
     from seawall import paths
+    from seawall.cli import folders
     from seawall.errors import UserError
     from seawall.pages import stacks
     from seawall.qa.evidence import files, sshsig
     from seawall.qa.gate import evaluating, gate_folder
+    from seawall.qa.gate import settings as settings_file
     from seawall.qa.gate.stories import STORIES
 
     if up and no_run:
         raise UserError("--up and --no-run exclude each other: the sandbox is started to run tests in it")
     checkout = paths.checkout()
-    kept, gates = evidence or checkout / files.FOLDER, out or checkout / gate_folder.FOLDER
+    kept = folders.chosen(evidence, checkout / files.FOLDER, "--evidence")
+    gates = folders.chosen(out, checkout / gate_folder.FOLDER, "--out")
+    if reviewer is not None and not settings_file.is_reviewer(reviewer):
+        raise UserError(f"--reviewer {reviewer!a}: must be a person or a role, in one line of words")
     # mistakes are found before anything is run
     signer = sshsig.signer(sign_with) if sign_with is not None else None
     settings = evaluating.read_settings(checkout, stacks.names(checkout), datetime.now(UTC))

@@ -34,7 +34,12 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "Exit codes: 0 written, whatever it says, 2 a mistake in the arguments, 3 the cluster does not answer, "
+        "130 interrupted."
+    )
+)
 def report(
     folder: Annotated[
         str | None, typer.Argument(metavar="[DIR]", help="A folder of YAML or JSON, one file, or - for standard input.")
@@ -74,10 +79,9 @@ def report(
 ) -> None:
     """Write one page about an estate: why the gates are not green, who can reach what, tests, evidence, findings.
 
-    Without a source the rendered stack of this checkout is taken; no engine and no cluster are needed. Tests are not
-    run: `seawall gate` and `seawall verify` do that. docs/report.md says what is on the page.
+    Without a source the rendered stack of this checkout is taken; no engine and no cluster are needed.
 
-    Exit code 0: written, whatever it says; 2: a mistake in the arguments; 3: the cluster does not answer.
+    Tests are not run: `seawall gate` and `seawall verify` do that. docs/report.md says what is on the page.
 
     Example: [bold]seawall report --context infra --out report.html --out report.md[/]
     """
@@ -161,13 +165,15 @@ def _judged(
 def _outcomes(stacks: "Stacks", evidence: Path | None, at: datetime, told: Console) -> "Sequence[Outcome]":
     """What the gates say by the evidence that is there; no test is run."""
     from seawall import paths
+    from seawall.cli import folders
     from seawall.qa.evidence import files
     from seawall.qa.gate import evaluating
 
     checkout = paths.checkout()
+    kept = folders.chosen(evidence, checkout / files.FOLDER, "--evidence")
     settings = evaluating.read_settings(checkout, stacks, at)
     with told.status("weighing the evidence"):
-        return evaluating.ask(checkout, settings, stacks, evidence or checkout / files.FOLDER, at)
+        return evaluating.ask(checkout, settings, stacks, kept, at)
 
 
 def _commit() -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """`seawall verify`: the register's tests against real clusters. The plan first; then evidence for each test."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -96,6 +97,8 @@ def verify(
         contexts = [name for name in (context, peer) if name is not None]
         _cleanup(contexts, kubeconfig, run, Console(highlight=False), only_list=plan, yes=yes)
         return
+    from seawall import paths
+    from seawall.cli import folders
     from seawall.qa.checks import UndecidedError
     from seawall.qa.evidence import files
     from seawall.qa.evidence.repository import head
@@ -104,8 +107,7 @@ def verify(
     from seawall.qa.verify.plan import show_plan
     from seawall.qa.verify.verification import Allowed, Verification
 
-    if evidence is not None and evidence.exists() and not evidence.is_dir():
-        raise UserError(f"--evidence {evidence}: must be a folder, or a name that is free")
+    folder = folders.chosen(evidence, paths.checkout() / files.FOLDER, "--evidence")
     checks = chosen(test)
     key = signer(sign_with) if sign_with is not None else None
     asked = Asked(context, peer, kubeconfig, stack, peer_stack, metrics, metrics_token, s3_endpoint)
@@ -127,7 +129,6 @@ def verify(
         return
     _confirm(verification, screen, yes=yes)
     if_interrupted(f"if anything was left, `{_cleaning(context, peer, kubeconfig)}` finds and removes it")
-    folder = evidence if evidence is not None else around.checkout / files.FOLDER
     kept: list[Path] = []
     failed = _run(verification, screen, lambda it: kept.append(files.write(folder, it, signer=key)))
     if kept:
@@ -212,10 +213,13 @@ def _cleanup(
     """Lists what runs have left, asks, removes. Raises `EnvironmentFailure` when something stays."""
     from rich.markup import escape
 
+    from seawall.policy.report.text import plain
     from seawall.qa.checks import UndecidedError
     from seawall.qa.verify import leftovers
     from seawall.qa.verify.api import KubeCluster
 
+    if run is not None and not re.fullmatch(r"[0-9a-f]{12}", run):
+        raise UserError(f"--run {run!a}: must be the id of a run, twelve of 0-9 and a-f; --plan lists them")
     found = []
     for name in contexts:
         cluster = KubeCluster(name, kubeconfig)
@@ -224,11 +228,11 @@ def _cleanup(
         except UndecidedError as error:
             raise EnvironmentFailure(str(error)) from None
         for it in left.changed:
-            screen.print(
-                f"{name}: run {leftovers.run_of(it)} changed {leftovers.named(it)}", markup=False, soft_wrap=True
-            )
+            said = f"{name}: run {leftovers.run_of(it)} changed {leftovers.named(it)}"
+            screen.print(plain(said), markup=False, soft_wrap=True)
         for it in left.created:
-            screen.print(f"{name}: run {leftovers.run_of(it)} made {leftovers.named(it)}", markup=False, soft_wrap=True)
+            said = f"{name}: run {leftovers.run_of(it)} made {leftovers.named(it)}"
+            screen.print(plain(said), markup=False, soft_wrap=True)
         if left:
             found.append(cluster)
     if not found:

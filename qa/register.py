@@ -6,14 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from seawall.components.base import Problem, Settings, each, rule
 from seawall.components.fields import Count, Flag, Text
 from seawall.components.problems import ProblemsError, RefusedError
 from seawall.errors import UserError
-from seawall.qa import places
+from seawall.qa import places, strict_yaml
 
 FILE = Path(__file__).parent / "register.yaml"
 PREDICATES = ("equals", "contains", "as_setting", "present", "absent")
@@ -223,7 +222,15 @@ def service(name: str) -> Service | None:
 @cache
 def load(file: Path = FILE) -> Register:
     """The register. Raises `UserError` with every mistake in it."""
-    return parse(yaml.safe_load(file.read_text(encoding="utf-8")), file.name)
+    try:
+        content = strict_yaml.load(file.read_text(encoding="utf-8"))
+    except strict_yaml.NotReadError as error:
+        raise UserError(f"{file.name}: {error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file.name}: not UTF-8 text") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{file.name}: must be a mapping with `risks`, `decisions` and `tests`")
+    return parse(content, file.name)
 
 
 def parse(content: Mapping[str, Any], name: str) -> Register:

@@ -3,6 +3,7 @@
 import yaml
 
 from seawall.policy.acceptance.waiver_file import StrictLoader
+from seawall.policy.report.text import plain
 
 
 class NotReadError(ValueError):
@@ -21,6 +22,6 @@ def load(text: str) -> object:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
         why = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise NotReadError(f"{where}{why}") from None
+        raise NotReadError(plain(f"{where}{why}")) from None
     except (RecursionError, ValueError, OverflowError, TypeError, LookupError):
         raise NotReadError("a value in it cannot be read") from None

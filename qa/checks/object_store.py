@@ -19,6 +19,8 @@ from seawall.qa.evidence.model import Observation
 KMS = "aws:kms"
 DAYS = 7
 """How far back `every day` is looked at, as far as the archive goes."""
+SKEW = timedelta(minutes=5)
+"""By which a clock elsewhere may be ahead of ours."""
 _BASE = re.compile(r"base/(\d{8}T\d{6})/(.+)")
 _DONE = re.compile(rb"^status=DONE$", re.MULTILINE)
 
@@ -71,7 +73,8 @@ def _every_day(context: Context) -> Iterator[Observation]:
             continue
         limit = duration(settings.validation.max_backup_age)
         age = now - done[-1]
-        yield seen(f"age of the newest in {where}", f"at most {limit}", _hours(age), age <= limit, how)
+        good = -SKEW <= age <= limit  # one from the future would be the newest for ever
+        yield seen(f"age of the newest in {where}", f"at most {limit}", _hours(age), good, how)
         recent = [it for it in done if it >= now - timedelta(days=DAYS)]
         gaps = [later - earlier for earlier, later in pairwise(recent)]
         longest = max(gaps, default=timedelta())
@@ -151,7 +154,7 @@ def _reported(
     yield seen(f"{what}: questions that were answered well, of every database", "all", told, right, how)
     ended = _moment(report.get("ended_at"))
     age = context.now().astimezone(UTC) - ended if ended is not None else None
-    recent = age is not None and age <= timedelta(seconds=limit)
+    recent = age is not None and -SKEW <= age <= timedelta(seconds=limit)
     allowed = f"at most {_hours(timedelta(seconds=limit))} ago"
     yield seen(f"{what}: ended", allowed, _hours(age) if age is not None else "never", recent, how)
     used = str((report.get("backup") or {}).get("id"))

@@ -95,7 +95,13 @@ def parse(content: bytes) -> Evidence:
     except NotReadError as error:
         raise NotEvidenceError(f"front matter, {error}") from None
     found = evidence({key: item for key, item in data.items() if key != "digest"} if isinstance(data, dict) else data)
-    if text(found) != whole:
+    try:
+        written = text(found)
+    except (OverflowError, ValueError) as error:
+        # a time that UTC has no name for, a number of thousands of digits
+        why = str(error) if isinstance(error, NotEvidenceError) else "a value in it is out of range"
+        raise NotEvidenceError(why) from None
+    if written != whole:
         raise NotEvidenceError("not as seawall writes it: the same evidence has another text")
     return found
 

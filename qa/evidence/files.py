@@ -63,12 +63,16 @@ def write(folder: Path, evidence: Evidence, *, secrets: Iterable[str] = (), sign
 
 
 def sign(file: Path, signer: Signer) -> Path:
-    """Signs evidence that is there; returns the signature's file. Raises `UserError` for what is no evidence."""
+    """Signs evidence that is there; returns the signature's file. Raises `UserError` for what is no evidence,
+    `EnvironmentFailure` when the signature cannot be written."""
     found = read(file)
     if found.evidence is None:
         raise UserError(f"{file}: is no evidence ({found.problem}); nothing is signed")
     target = file.with_name(file.name + SIGNATURE)
-    _put(target, signer.sign(found.content))
+    try:
+        _put(target, signer.sign(found.content))
+    except OSError as error:
+        raise EnvironmentFailure(f"{target} cannot be written: {error.strerror or error}") from None
     return target
 
 

@@ -63,7 +63,7 @@ class Evidence(Settings):
     peer: ClusterSeen | None = Field(default=None, description="The cluster of the clients, when the test used it")
     commit: Commit = Field(description="Commit of this project that ran it")
     dirty: Flag = Field(description="Whether the checkout had changes that are in no commit")
-    versions: dict[str, str] = Field(default_factory=dict, description="Operators, servers and programs → version")
+    versions: dict[Text, Text] = Field(default_factory=dict, description="Operators, servers and programs → version")
     started: AwareDatetime = Field(description="When it began")
     finished: AwareDatetime = Field(description="When it ended")
     command: Text = Field(description="The command line that ran it")

@@ -35,7 +35,15 @@ def head(checkout: Path) -> Head:
     commit = _git(checkout, ["rev-parse", "--verify", "HEAD"]).strip()
     apart = [f":(top,exclude){path}" for path in OUTPUTS]
     changed = _git(checkout, ["status", "--porcelain", "--untracked-files=all", "--", ":(top)", *apart])
-    return Head(commit, bool(changed.strip()))
+    return Head(commit, bool(changed.strip()) or _unwatched(checkout, apart))
+
+
+def _unwatched(checkout: Path, apart: Sequence[str]) -> bool:
+    """Whether there are files in which git was told to see no change (assume-unchanged, skip-worktree)."""
+    told = _git(checkout, ["ls-files", "-v", "-z", "--full-name", "--", ":(top)", *apart]).split("\0")
+    top = Path(_git(checkout, ["rev-parse", "--show-toplevel"]).rstrip("\n"))
+    # a sparse checkout leaves files out, which is no change
+    return any(it[0].islower() or (it[0] == "S" and os.path.lexists(top / it[2:])) for it in told if it)
 
 
 def commits(checkout: Path) -> Commits:
@@ -66,8 +74,9 @@ def _git(checkout: Path, arguments: Sequence[str]) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "-C", str(checkout), "-c", "core.quotePath=false", *arguments],
-            env={**environment, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            ["git", "-C", str(checkout), "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *arguments],
+            # `git replace` would give another history than the commits'
+            env={**environment, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"},
             capture_output=True,
             text=True,
             errors="replace",

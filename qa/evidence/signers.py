@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from seawall.errors import UserError
+from seawall.qa import own_file
 from seawall.qa.evidence.sshsig import KEY_TYPE, NAMESPACE, PublicKey, SignatureRefusedError, public_key
 
 FILE = "docs/qa/signers"
@@ -71,13 +72,7 @@ class Signers:
 def read(file: Path) -> Signers:
     """The signers in a file; nobody when there is none. Raises `UserError` with every line that is not understood."""
     try:
-        content = file.read_bytes() if file.exists() else b""
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{file}: larger than {MAX_BYTES // 1024} KiB")
-    try:
-        return parse(content.decode(), str(file))
+        return parse((own_file.content(file, MAX_BYTES) or b"").decode(), str(file))
     except UnicodeDecodeError:
         raise UserError(f"{file}: not UTF-8 text") from None
 
@@ -87,11 +82,14 @@ def parse(text: str, name: str = FILE) -> Signers:
     reader understands otherwise is worse than none."""
     lines: list[AllowedSigner] = []
     problems: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+    # ends of lines as ssh-keygen has them: Python knows others, which would end a comment unseen
+    for number, written in enumerate(text.split("\n"), start=1):
+        line = written.removesuffix("\r")
         try:
-            lines.append(_line(line))
+            if any(not sign.isprintable() and sign != "\t" for sign in line):
+                raise SignatureRefusedError("must hold no signs that are not shown")
+            if line.strip() and not line.lstrip().startswith("#"):
+                lines.append(_line(line))
         except SignatureRefusedError as error:
             problems.append(f"  line {number}: {error}")
     if problems:

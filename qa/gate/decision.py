@@ -123,7 +123,7 @@ def _risks_and_p0(inputs: Inputs, waivers: Waivers) -> Iterator[Reason]:
         yield Reason(
             Gate.FAIL if critical else Gate.CONCERNS,
             risk.risk,
-            f"{risk.title} (score {risk.score}): {risk.reason}",
+            f"the risk that {risk.title} (score {risk.score}): {risk.reason}",
             mends[risk.risk],
             waivers.text(risk.risk) if critical else None,
         )

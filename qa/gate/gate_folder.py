@@ -149,10 +149,20 @@ def _untouched(file: Path, checkout: Path, entries: Sequence[form.HistoryEntry])
     times = [entry.at for entry in entries]
     if times != sorted(times):
         raise UserError(f"{file}: the history goes back in time; {_AWAY}")
-    try:
-        path = file.resolve().relative_to(checkout.resolve()).as_posix()
-    except ValueError:
-        return  # elsewhere: no commit knows it
+    for path in _committed(file, checkout):
+        _appended(file, checkout, path, entries)
+
+
+def _committed(file: Path, checkout: Path) -> set[str]:
+    """What commits may call a file; nothing when it is elsewhere. By its name as well as by where that leads: a folder
+    that became a link has the same history."""
+    root = checkout.resolve()
+    name = file if file.is_absolute() else Path.cwd() / file
+    places = (Path(os.path.normpath(name)), file.resolve())
+    return {it.relative_to(root).as_posix() for it in places if it.is_relative_to(root)}
+
+
+def _appended(file: Path, checkout: Path, path: str, entries: Sequence[form.HistoryEntry]) -> None:
     # branches that were merged have each appended: all of it must be there, and what is checked out comes first
     checked_out = [_history(content) for content in repository.versions(checkout, path, newest=True)]
     for before in checked_out:

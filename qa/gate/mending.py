@@ -5,7 +5,7 @@ from typing import Final
 
 from seawall.qa.checks import Creates, all_checks
 from seawall.qa.evidence.validity import REPOSITORY_NEEDS
-from seawall.qa.gate.model import RiskStanding, State, TestStanding
+from seawall.qa.gate.model import Gate, RiskStanding, State, TestStanding
 
 TRY_LIVE: Final = "Run it on the real cluster: `seawall verify --context NAME --sign-with KEY` (docs/verify.md)."
 WRITE_TEST: Final = "Write a test, and name it in qa/register.yaml."
@@ -13,7 +13,18 @@ _OF_THE_PACK: Final = "Mend what the policy pack finds of it."
 _MOST = 3
 """So many tests a command names; of more it runs all of their kind."""
 _HERE: Final = "seawall gate --sign-with KEY"
+_ALL: Final = {
+    Creates.NOTHING: "every test that only reads",
+    Creates.PROBES: "every test that makes no more than probe pods",
+    Creates.DISRUPTIVE: "every test that changes what runs",
+}
+"""What a command is given for that names no test; those that only read it runs as well."""
 _OPTIONS: Final = {Creates.NOTHING: (), Creates.PROBES: ("--probe",), Creates.DISRUPTIVE: ("--disruptive",)}
+
+
+def order(gate: Gate, mend: str) -> tuple[int, bool]:
+    """By what mends are sorted: the worst first, then what a command does, as other reasons often go with it."""
+    return -gate, "`" not in mend
 
 
 def again(test: TestStanding) -> str:
@@ -39,9 +50,12 @@ def lower(risks: Iterable[RiskStanding], tests: Sequence[TestStanding]) -> Mappi
 
 
 def _run(tests: Sequence[TestStanding]) -> str:
-    what = _and([test.test for test in tests]) if len(tests) <= _MOST else "them"
-    where = "on a clean checkout" if _here(tests[0]) else "on the real cluster"
-    more = "" if _here(tests[0]) else " (docs/verify.md)"
+    if _here(tests[0]):
+        what, where, more = "the tests of the repository", "on a clean checkout", ""
+    else:
+        what, where, more = _ALL[all_checks()[tests[0].test].creates], "on the real cluster", " (docs/verify.md)"
+    if len(tests) <= _MOST:
+        what = _and([test.test for test in tests])
     return f"Run {what} {where}: `{_command(tests)}`{more}."
 
 

@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from seawall.components.base import Problem, ProblemsError, RefusedError, Settings, each, rule
 from seawall.components.fields import Count, Text
 from seawall.components.problems import nearest
 from seawall.errors import UserError
 from seawall.policy.acceptance.waivers import LONGEST
+from seawall.qa import own_file
 from seawall.qa.gate.model import Waiver
 from seawall.qa.register import Register, service
 from seawall.qa.strict_yaml import NotReadError
@@ -56,6 +57,15 @@ def _long_enough(value: str) -> str:
 
 
 Spoken = Annotated[Text, AfterValidator(_spoken)]
+
+
+def is_reviewer(text: str) -> bool:
+    """Whether a text names a person or a role, as `reviewer` has it."""
+    try:
+        TypeAdapter(Spoken).validate_python(text)
+    except ValidationError:
+        return False
+    return text.isprintable()
 
 
 class ListedCluster(Settings):
@@ -126,12 +136,8 @@ def read(file: Path, register: Register, rules: Collection[str], stacks: Collect
 
     `rules` are the ids of the policy pack, `stacks` those of the checkout. Raises `UserError` with every mistake.
     """
-    try:
-        content = file.read_bytes() if file.exists() else b"version: 1\n"
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{file}: larger than {MAX_BYTES // 1024} KiB")
+    given = own_file.content(file, MAX_BYTES)
+    content = given if given is not None else b"version: 1\n"
     try:
         return parse(content.decode(), register, rules, stacks, today, name=str(file))
     except UnicodeDecodeError:

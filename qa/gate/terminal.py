@@ -11,6 +11,7 @@ from rich.text import Text
 
 from seawall.policy.report.text import count, plain
 from seawall.qa.evidence.model import Environment
+from seawall.qa.gate.mending import order
 from seawall.qa.gate.model import Gate, Outcome, Reason, State, Step, TestStanding
 
 COLOURS = {"PASS": "bold green", "CONCERNS": "bold yellow", "FAIL": "bold white on red", "WAIVED": "bold cyan"}
@@ -22,8 +23,7 @@ def show(outcomes: Sequence[Outcome], console: Console) -> None:
     for outcome in outcomes:
         _head(outcome, console)
         console.print(_steps(outcome))
-        for step in outcome.steps[:3]:
-            _reasons(step.reasons, console)
+        _reasons([reason for step in outcome.steps[:3] for reason in step.reasons], console)
         _accepted(outcome, console)
         _tests(outcome, console)
         console.print()
@@ -66,7 +66,7 @@ def _qualities(outcome: Outcome) -> Text:
 
 def _reasons(reasons: Iterable[Reason], console: Console) -> None:
     """What nobody accepts, under what to do about it; what is said of several things is said once."""
-    standing = sorted((it for it in reasons if it.waived is None), key=lambda it: -it.gate)
+    standing = sorted((it for it in reasons if it.waived is None), key=lambda it: order(it.gate, it.mend))
     for mend in dict.fromkeys(reason.mend for reason in standing):
         console.print(Text(f"→ {plain(mend)}", style="green"))
         mine = [reason for reason in standing if reason.mend == mend]

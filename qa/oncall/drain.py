@@ -15,7 +15,7 @@ from seawall.qa.oncall.model import Answer, Topic, unknown
 from seawall.qa.oncall.places import Budget, Node, Places, ready
 from seawall.qa.oncall.prometheus import Metrics
 from seawall.qa.oncall.reading import Seen, jobs_of
-from seawall.qa.oncall.remarks import PAGE, Remark, broken, careful, told, unseen, watch, weighed
+from seawall.qa.oncall.remarks import Remark, broken, careful, told, unseen, watch, weighed
 from seawall.qa.oncall.things import Thing, clock, mappings, moment
 
 NEEDED = (NODE, POD, BUDGET, CLAIM, VOLUME, CLUSTER, POOLER, DRAGONFLY)
@@ -25,6 +25,8 @@ _OPERATORS: Final[Mapping[str, str]] = {
     "dragonfly": "Dragonfly operator",
 }
 _EVERY = "any node"
+PAGE: Final = "docs/on-call.md#is-it-safe-to-drain-a-node"
+"""What stands against a drain, and what to do then."""
 
 
 def answers(seen: Seen, metrics: Metrics, node: str | None = None) -> list[Answer]:
@@ -52,7 +54,8 @@ def _answer(node: Node, seen: Seen, places: Places, metrics: Metrics) -> Answer:
     leaving = places.leaving(node)
     found = [*_state(node, leaving), *_remarks(node, seen, places, metrics, leaving)]
     nothing = f"nothing of ours is here; {len(leaving)} other pods go" if leaving else "nothing has to go"
-    return weighed(Topic.DRAIN, node.name, found, command=_command(node.name, seen), summary="" if found else nothing)
+    command, summary = _command(node.name, seen), "" if found else nothing
+    return weighed(Topic.DRAIN, node.name, found, command=command, summary=summary, runbook=PAGE)
 
 
 def _state(node: Node, leaving: list[Thing]) -> Iterator[Remark]:

@@ -89,7 +89,7 @@ class Answer:
     command: str
     """What a person can run to see the same. Reads only."""
     runbook: str
-    """The page to go on with, as a path in this repository."""
+    """The page to go on with, as a path in this repository, with its part."""
     facts: tuple[Fact, ...] = ()
 
     @property

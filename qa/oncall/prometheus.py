@@ -1,6 +1,8 @@
 """Live numbers from a Prometheus query API: a few questions, each asked once; nothing is guessed without an answer."""
 
 import json
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +14,9 @@ from seawall.errors import UserError
 from seawall.qa.oncall.things import dig, mappings
 
 TIMEOUT_S = 5
-"""Seconds for each question: the page must not hang at night."""
+"""Seconds in which something of an answer must arrive: the page must not hang at night."""
+LONGEST_S = 10
+"""Seconds for all of an answer."""
 MOST_BYTES = 16 * 1024**2
 
 BACKENDS, POOL_SERVERS, POOL_WAITING, POOL_LONGEST, LAG, RECEIVES, IN_SYNC = QUERIES = (
@@ -65,7 +69,9 @@ def base_of(url: str) -> str:
         raise UserError("--metrics: this is no address; give one like https://prometheus.example.org") from None
     if parts.username is not None or parts.password is not None:
         raise UserError("--metrics: an address with a user or a password in it would be in the shell's history")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or port == 0:
+    if parts.query or parts.fragment:
+        raise UserError("--metrics: give the address alone, without ? or # and what follows: it may be a secret")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise UserError(f"--metrics {url}: give the address of a Prometheus, like https://prometheus.example.org")
     return url.rstrip("/")
 
@@ -78,7 +84,7 @@ def ask(url: str) -> Metrics:
         for query in QUERIES:
             try:
                 found[query] = _series(_answer(pool, f"{base}/api/v1/query", query))
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+            except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as problem:
                 return Metrics(True, found, f"{base} did not answer ({_told(problem)})")
     return Metrics(True, found)
 
@@ -88,9 +94,14 @@ def _answer(pool: urllib3.PoolManager, url: str, query: str) -> Any:
     try:
         if response.status != 200:
             raise ValueError(f"HTTP {response.status}")
-        content = response.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES // 1024**2} MiB")
+        content = bytearray()
+        until = time.monotonic() + LONGEST_S
+        while piece := response.read1(65536, decode_content=True):
+            content += piece
+            if len(content) > MOST_BYTES:
+                raise ValueError(f"more than {MOST_BYTES // 1024**2} MiB")
+            if time.monotonic() > until:
+                raise ValueError(f"not within {LONGEST_S} s")
         return json.loads(content)
     finally:
         response.close()
@@ -106,12 +117,12 @@ def _series(answer: Any) -> dict[Key, float]:
         value = sample.get("value")
         if isinstance(namespace, str) and isinstance(name, str) and isinstance(value, list) and len(value) == 2:
             number = float(str(value[1]))
-            if number == number:  # no NaN
+            if math.isfinite(number):
                 found[namespace, name] = number
     return found
 
 
 def _told(problem: Exception) -> str:
-    if isinstance(problem, json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(problem, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
         return "the answer is no JSON"
     return str(problem) if type(problem) is ValueError else type(problem).__name__

@@ -39,29 +39,44 @@ def _remarks(resource: Thing, estate: Estate, seen: Seen) -> tuple[list[Remark],
     if entry is None or "unreadable" in entry:
         return [unseen(str(entry["unreadable"]) if entry is not None else "it cannot be read", PAGE)], ""
     cells: list[dict[str, Any]] = entry["cells"]
-    found = [remark for cell in cells for remark in _cell(cell)]
+    found: list[Remark] = []
     if entry["isolated"] is not True:
         found.append(
             unseen("whether any policy isolates its pods cannot be told", PAGE)
             if entry["isolated"] is None
             else grave("no policy isolates its pods: every pod that nobody names can open every port", PAGE)
         )
+    found += [*_strangers(cells), *(remark for cell in cells for remark in _cell(cell))]
     unread = [kind.of[1] for kind in UNREAD_POLICIES if seen.of(kind.of)]
     if unread:
         found.append(unseen(f"the cluster has policies that are not read here: {', '.join(unread)}", PAGE))
     return found, _summary(cells)
 
 
-def _cell(cell: Mapping[str, Any]) -> Iterator[Remark]:
-    """What one class of sources and one port say."""
-    opened, expected, who = cell["open"], cell["expected"], f"{cell['port']} {cell['source']}"
+def _strangers(cells: list[dict[str, Any]]) -> Iterator[Remark]:
+    """Who gets in and should not, once for each port and what opens it; those that are no role of ours first."""
+    found: dict[tuple[int, str], list[str]] = {}
+    for cell in sorted(cells, key=lambda it: (it["port"], it["declared"])):
+        if cell["open"] and cell["expected"] is False:
+            found.setdefault((cell["port"], _why(cell)), []).append(cell["source"])
+    for (port, why), who in found.items():
+        yield grave(f"{port} is open to whom nobody declared, {why}: {', '.join(who)}", PAGE)
+
+
+def _why(cell: Mapping[str, Any]) -> str:
     by = ", ".join(dict.fromkeys(it["rule"] or it["policy"] for it in cell["by"]))
-    why = f"by {by}" if by else cell["why"] or "no policy is about it"
+    return f"by {by}" if by else cell["why"] or "no policy is about it"
+
+
+def _cell(cell: Mapping[str, Any]) -> Iterator[Remark]:
+    """What one class of sources and one port say, but of strangers that get in."""
+    opened, expected, who = cell["open"], cell["expected"], f"{cell['port']} {cell['source']}"
+    why = _why(cell)
     if opened is None:
         if expected is not None:
             yield unseen(f"{who}: not decided: {cell['why'] or why}", PAGE)
     elif opened and expected is False:
-        yield grave(f"{who}: open, and nobody declared it; {why}", PAGE)
+        return
     elif not opened and expected is True:
         yield watch(f"{who}: closed, and needs it; {why}", PAGE)
     elif opened and cell["declared"]:

@@ -26,6 +26,8 @@ THREADS = 8
 """Requests at the same time."""
 MOST_PAGES = 2000
 """Of one list; a million objects."""
+MOST_EMPTY = 10
+"""Pages of a list without an object, one after the other."""
 _MOST_RESTARTS = 3
 _JSON = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -193,7 +195,7 @@ def _pages(api: Api, path: str, accept: str) -> tuple[int, list[Mapping[str, Any
     """All items of a list, page by page; one that grows too old on the way is begun again."""
     for _ in range(_MOST_RESTARTS):
         found: list[Mapping[str, Any]] = []
-        query = {"limit": str(PAGE)}
+        query, empty = {"limit": str(PAGE)}, 0
         for _ in range(MOST_PAGES):
             status, page = _get(api, path, query, accept)
             if status != 200:
@@ -204,6 +206,9 @@ def _pages(api: Api, path: str, accept: str) -> tuple[int, list[Mapping[str, Any
             token = dig(page, "metadata", "continue")
             if not isinstance(token, str) or not token:
                 return 200, found
+            empty = 0 if page.get("items") else empty + 1
+            if empty > MOST_EMPTY or token == query.get("continue"):
+                raise EnvironmentFailure("there is always another page")
             query = {"limit": str(PAGE), "continue": token}
         if status != 410:
             return (status, []) if status != 200 else (0, [])

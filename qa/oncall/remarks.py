@@ -1,9 +1,10 @@
 """The pieces that an answer is made of, and how they are weighed: the worst piece is the answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from seawall.qa.evidence import wall
 from seawall.qa.oncall.model import Answer, Fact, Severity, Topic, Verdict
 
 PAGE: Final = "docs/on-call.md"
@@ -73,7 +74,9 @@ def weighed(
 
     `summary` is for an answer that has nothing to complain about, else the worst remark is it; `runbook` likewise.
     """
-    found = sorted(remarks, key=lambda it: (RANK.index(it.verdict), it.severity.rank))
+    # what an operator or a person wrote into an object may quote an address with its password
+    cleaned = [replace(it, text=wall.blotted(it.text)) for it in remarks]
+    found = sorted(cleaned, key=lambda it: (RANK.index(it.verdict), it.severity.rank))
     facts = tuple(Fact(it.text, it.severity) for it in found)
     if not found or found[0].verdict is Verdict.YES:
         severity = min((it.severity for it in found), key=lambda it: it.rank, default=Severity.FINE)

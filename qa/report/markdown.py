@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from seawall.policy.report.markdown import coded, escaped
 from seawall.policy.report.text import count, sentence
 from seawall.qa.report.content import Access, Content, Guest, Verdict
+from seawall.qa.report.standings import WHAT_A_RISK_IS, WHAT_COUNTS
 
 MOST = 100
 """Entries of a list; the others are counted."""
@@ -64,6 +65,8 @@ def _folded(title: str, body: Iterable[str]) -> Iterator[str]:
 
 
 def _verdicts(content: Content) -> Iterator[str]:
+    if content.verdicts:
+        yield from (WHAT_COUNTS, "")
     for verdict in content.verdicts:
         yield from _verdict(verdict)
 
@@ -127,8 +130,7 @@ def _answers(content: Content) -> Iterator[str]:
 
 def _risks(content: Content) -> Iterator[str]:
     if content.risks:
-        yield "## Risks"
-        yield ""
+        yield from ("## Risks", "", WHAT_A_RISK_IS, "")
         rows = []
         for risk in content.risks:
             lowered = "✅ lowered" if risk.lowered else "⚠️ not lowered"
@@ -207,7 +209,7 @@ def _decisions(content: Content) -> Iterator[str]:
         yield "## Decisions that nobody has signed"
         yield ""
         for decision in content.decisions:
-            yield f"- {coded(decision.id)} {escaped(decision.chosen)}"
+            yield f"- {coded(decision.id)} {_said(decision.chosen)}"
 
 
 def _unseen(content: Content) -> Iterator[str]:

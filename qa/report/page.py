@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from seawall.qa.report import graph
 from seawall.qa.report.content import Content
 from seawall.qa.report.data import to_data
+from seawall.qa.report.standings import WHAT_A_RISK_IS, WHAT_COUNTS
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("dom", "data", "panel", "matrix", "picture", "filter", "theme", "keys", "start")
@@ -26,6 +27,8 @@ FINDINGS = 2000
 """Findings that are listed, the worst first; the others are counted."""
 SHORT = 6
 """Stores on the first screen."""
+NEXT = 2
+"""What is to be done, of each gate, on the first screen; the rest is behind a click, with the reasons."""
 
 
 def page(content: Content) -> str:
@@ -40,8 +43,10 @@ def page(content: Content) -> str:
             content=content,
             groups=drawn,
             graph=graph,
-            limits={"stores": STORES, "bands": BANDS, "findings": FINDINGS, "short": SHORT},
+            limits={"stores": STORES, "bands": BANDS, "findings": FINDINGS, "short": SHORT, "next": NEXT},
             namespaces=_namespaces(content),
+            what_counts=WHAT_COUNTS,
+            what_a_risk_is=WHAT_A_RISK_IS,
             states={test.id: test.state for test in content.tests},
             risk_ids={risk.id for risk in content.risks},
             style=Markup(style),  # noqa: S704 - our own file
@@ -87,13 +92,19 @@ def shortened(text: str, letters: int) -> str:
 
 
 def ticked(text: str) -> Markup:
-    """A sentence whose `commands` are set as code; every other sign stays what it is."""
+    """A sentence whose `commands` are set as code; every other sign stays what it is.
+
+    A command breaks between its words alone: a line that ends with `--` is hard to read and to type.
+    """
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return escape(text)
-    return Markup().join(
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
-    )
+    return Markup().join(_code(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+
+
+def _code(command: str) -> Markup:
+    words = (Markup("<span>{}</span>").format(word) if "-" in word else escape(word) for word in command.split(" "))
+    return Markup("<code>{}</code>").format(Markup(" ").join(words))
 
 
 def _hash(text: str) -> str:

@@ -9,6 +9,7 @@ from seawall.policy.report.result import Result
 from seawall.policy.report.text import labelled, marked
 from seawall.qa import register
 from seawall.qa.evidence.model import Environment
+from seawall.qa.gate import mending
 from seawall.qa.gate.model import Gate, Outcome, RiskStanding, TestStanding
 from seawall.qa.gate.model import Step as Decided
 from seawall.qa.report.content import (
@@ -27,6 +28,13 @@ from seawall.qa.report.content import (
     Todo,
     Verdict,
 )
+
+WHAT_COUNTS = (
+    "P0 tests have to pass. A pass counts when it is signed and comes from a real cluster, or a clean checkout."
+)
+"""What somebody has to know who has never seen a gate."""
+WHAT_A_RISK_IS = "A risk is what could be wrong, not what is: its tests show that it is not."
+"""The same of a risk, whose title says it as if it were so."""
 
 
 def minute(at: datetime) -> str:
@@ -72,7 +80,7 @@ def _step(step: Decided) -> Step:
 
 
 def _todos(steps: Iterable[Step]) -> list[Todo]:
-    """One for each mend: the worst first, then what names a command, then by the steps' order."""
+    """One for each mend, in the gate's order, then by the steps'."""
     found: dict[str, list[Reason]] = {}
     for step in steps:
         for reason in step.reasons:
@@ -86,7 +94,7 @@ def _todos(steps: Iterable[Step]) -> list[Todo]:
         )
         for mend, reasons in found.items()
     ]
-    return sorted(made, key=lambda todo: (-Gate[todo.gate], "`" not in todo.mend))
+    return sorted(made, key=lambda todo: mending.order(Gate[todo.gate], todo.mend))
 
 
 def risks(outcomes: Iterable[Outcome]) -> tuple[Risk, ...]:

@@ -10,15 +10,20 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes.client.exceptions import ApiException
+from pydantic import ValidationError
 
 from seawall.errors import EnvironmentFailure
 from seawall.policy.estate.doors.cluster_api import TIMEOUT_S, ClusterApi
-from seawall.qa.checks.model import UndecidedError, line
+from seawall.qa.checks.model import UndecidedError
 from seawall.qa.evidence.model import ClusterSeen
 
 Manifest = dict[str, Any]
 
 PAGE = "500"
+MOST_PAGES = 2000
+"""Of one list; a million objects."""
+MOST_EMPTY = 10
+"""Pages of a list without an object, one after the other."""
 _JSON = "application/json"
 MERGE = "application/merge-patch+json"
 _KWOK = "kwok.x-k8s.io"
@@ -56,7 +61,9 @@ class KubeCluster(ClusterApi):
     def find(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
         """An object; None when there is none, or no such kind."""
         path = self.path(api_version, kind, namespace, name)
-        return self._read(path) if path is not None else None
+        if path is None or (found := self._read(path)) is None:
+            return None
+        return self._thing(found, path)
 
     def every(
         self,
@@ -76,15 +83,23 @@ class KubeCluster(ClusterApi):
         if wanted:
             query["labelSelector"] = ",".join(wanted)
         found: list[Manifest] = []
-        while True:
+        empty = 0
+        for _ in range(MOST_PAGES):
             page = self._read(path, query)
             if page is None:
                 return found
-            found += [{"apiVersion": api_version, "kind": kind, **it} for it in page.get("items") or []]
+            items = page.get("items") or []
+            if not isinstance(items, list):
+                raise self._odd(path)
+            found += [{"apiVersion": api_version, "kind": kind, **self._thing(it, path)} for it in items]
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return found
-            query = {**query, "continue": token}
+            empty = 0 if items else empty + 1
+            if empty > MOST_EMPTY or token == query.get("continue"):
+                break
+            query = {**query, "continue": str(token)}
+        raise EnvironmentFailure(f"context {self.context} answers GET {path} with a list that does not come to an end")
 
     def log(self, namespace: str, pod: str, container: str, *, most: int = 1024 * 1024) -> str:
         """The first bytes that a container of a pod has written. Raises `RefusedError`."""
@@ -107,13 +122,16 @@ class KubeCluster(ClusterApi):
                 "rights in docs/verify.md are needed"
             )
         nodes = self.every("v1", "Node")
-        return ClusterSeen(
-            context=self.context,
-            uid=uid,
-            version=version,
-            nodes=len(nodes),
-            simulated_nodes=sum(is_simulated(node) for node in nodes),
-        )
+        try:
+            return ClusterSeen(
+                context=self.context,
+                uid=uid,
+                version=version,
+                nodes=len(nodes),
+                simulated_nodes=sum(is_simulated(node) for node in nodes),
+            )
+        except ValidationError:
+            raise self._odd("/version, or the namespace kube-system,") from None
 
     @property
     def simulated(self) -> bool:
@@ -182,9 +200,14 @@ class KubeCluster(ClusterApi):
         with self._lock:
             known = self._served.get(group)
         if known is None:
-            page = self._read(group) or {}
-            resources = [it for it in page.get("resources") or [] if "/" not in it["name"]]
-            known = {it["kind"]: (it["name"], it["namespaced"]) for it in resources}
+            page = self._read(group)
+            if page is None and group == "/api/v1":  # every API server has it: from this one no "none" is to be had
+                raise self._odd(group)
+            try:
+                resources = [it for it in (page or {}).get("resources") or [] if "/" not in it["name"]]
+                known = {str(it["kind"]): (str(it["name"]), bool(it["namespaced"])) for it in resources}
+            except (TypeError, KeyError):
+                raise self._odd(group) from None
             with self._lock:
                 self._served[group] = known
         return known
@@ -211,14 +234,32 @@ class KubeCluster(ClusterApi):
     def _decoded(self, text: str) -> Manifest:
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or not isinstance(found.get("metadata"), dict | None):
+            # not its words: a proxy's page may quote the request, and with it the token
             raise EnvironmentFailure(
-                f"what answers for context {self.context} ({self.server}) is no Kubernetes API server: no object, but "
-                f"{line(text[:60])!r}; look at the server of that context in the kubeconfig"
+                f"what answers for context {self.context} ({self.server}) is no Kubernetes API server: "
+                f"{'a web page' if text.lstrip().startswith('<') else 'no object'}; look at the server of that context "
+                "in the kubeconfig"
             )
         return found
+
+    def _thing(self, found: object, path: str) -> Manifest:
+        """One object, with what every object has: a name, and mappings where mappings belong."""
+        metadata = found.get("metadata") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+            raise self._odd(path)
+        parts = (found.get("spec"), found.get("status"), metadata.get("labels"), metadata.get("annotations"))
+        if not all(isinstance(it, dict | None) for it in parts):
+            raise self._odd(path)
+        return found
+
+    def _odd(self, path: str) -> EnvironmentFailure:
+        return EnvironmentFailure(
+            f"context {self.context} answers GET {path} in a form that is not Kubernetes': is {self.server} its API "
+            "server?"
+        )
 
     def _asked(
         self,
@@ -234,13 +275,14 @@ class KubeCluster(ClusterApi):
             headers["Content-Type"] = content
         parameters: list[tuple[str, str]] = list((query or {}).items())
         self._client.update_params_for_auth(headers, parameters, ["BearerToken"], path, method, body)
-        address = f"{self.server.rstrip('/')}{path}{f'?{urlencode(parameters)}' if parameters else ''}"
+        address = f"{self._client.configuration.host.rstrip('/')}{path}"
+        address += f"?{urlencode(parameters)}" if parameters else ""
         try:
             answer = self._client.call_api(
                 method, address, header_params=headers, body=body, _request_timeout=TIMEOUT_S
             )
             return int(answer.status), self._whole(answer.response, path).decode("utf-8", "replace")
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:
+        except (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
             raise self._unreachable(problem) from None
 
 
@@ -258,5 +300,5 @@ def _refused(status: int, text: str) -> RefusedError:
         found = json.loads(text)
         told = str(found.get("message", ""))[:500]
         return RefusedError(status, str(found.get("reason", "")), told or f"HTTP {status}")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return RefusedError(status, "", f"HTTP {status}")

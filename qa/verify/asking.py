@@ -11,6 +11,7 @@ from seawall.components.problems import nearest
 from seawall.errors import UserError
 from seawall.pages.stacks import read_one
 from seawall.qa.checks import Check, all_checks
+from seawall.qa.checks.model import line
 from seawall.qa.checks.stacks import Declared
 from seawall.qa.evidence.model import Environment
 from seawall.qa.verify import disruption, surroundings
@@ -19,7 +20,7 @@ from seawall.qa.verify.metrics import PromQL
 from seawall.qa.verify.store import S3Store
 from seawall.qa.verify.verification import Surroundings
 
-_OF_THIS_MACHINE = ("--kubeconfig", "--sign-with", "--metrics-token", "--evidence")
+_OF_THIS_MACHINE = ("--kubeconfig", "--sign-with", "--metrics-token", "--evidence", "--out")
 """Options that name files of whoever runs it: not for evidence that others read."""
 
 
@@ -107,7 +108,7 @@ def _store(stack: Declared, endpoint: str | None) -> tuple[S3Store | None, str |
 
 def command(words: Sequence[str]) -> str:
     """The command line for evidence, without the names of files on this machine."""
-    return " ".join(("seawall", *_kept(words)))
+    return line(" ".join(("seawall", *_kept(words))))
 
 
 def _kept(words: Sequence[str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from seawall.components.kubernetes.external_secret import API_VERSION as EXTERNA
 from seawall.errors import EnvironmentFailure
 from seawall.operators.cnpg import API_VERSION as CNPG
 from seawall.qa.checks.model import UndecidedError
+from seawall.qa.verify import pods
 from seawall.qa.verify.api import MANAGER, KubeCluster, RefusedError, UnavailableError
 from seawall.qa.verify.marks import CHANGED, RUN, UNDO, unmarking
 
@@ -24,6 +25,13 @@ CREATED = (
 """Kinds that a run makes, in the order in which they are removed."""
 CHANGEABLE = (("v1", "Node"), (CNPG, "Pooler"), (CNPG, "Cluster"), (EXTERNAL_SECRETS, "ExternalSecret"))
 """Kinds that a run changes and puts back."""
+CHANGED_FIELDS = {
+    "Node": frozenset({"unschedulable"}),
+    "Pooler": frozenset({"pgbouncer"}),
+    "Cluster": frozenset({"enableSuperuserAccess", "superuserSecret", "postgresql"}),
+    "ExternalSecret": frozenset({"data"}),
+}
+"""Kind → the fields of its `spec` that a run changes."""
 PATIENCE_S = 180.0
 """For everything to be gone; a namespace takes longest."""
 PAUSE_S = 0.5
@@ -56,10 +64,22 @@ def named(thing: Manifest) -> str:
 def find(cluster: KubeCluster, run: str | None = None) -> Leftovers:
     """What is there of one run, or of all. Raises `UndecidedError` when it may not be looked for."""
     which = f"={run}" if run is not None else ""
-    return Leftovers(
-        [it for kind in CHANGEABLE for it in cluster.every(*kind, selector=f"{CHANGED}{which}")],
-        [it for kind in CREATED for it in cluster.every(*kind, selector=f"{RUN}{which}")],
-    )
+
+    def marked(kinds: Iterable[tuple[str, str]], label: str) -> Iterator[Manifest]:
+        for kind in kinds:
+            for thing in cluster.every(*kind, selector=f"{label}{which}"):
+                # looked at here as well: something between us and the API server may drop the selector
+                if (of := (thing["metadata"].get("labels") or {}).get(label)) and of == (run or of):
+                    yield thing
+
+    return Leftovers(list(marked(CHANGEABLE, CHANGED)), [it for it in marked(CREATED, RUN) if _ours(it)])
+
+
+def _ours(thing: Manifest) -> bool:
+    """Whether a run made it. A label alone is soon on something else, by whoever may label a namespace but not remove
+    it."""
+    own, name = pods.name(run_of(thing)), str(thing["metadata"]["name"])
+    return thing["kind"] == "ExternalSecret" or name == own or name.startswith(f"{own}-")
 
 
 def remove(
@@ -129,15 +149,29 @@ def _each(
             yield thing, error
 
 
-def put_back(cluster: KubeCluster, thing: Manifest) -> None:
-    """Gives an object its own values again. Raises `RefusedError`."""
+def _way_back(thing: Manifest) -> Manifest:
+    """What is noted on an object. Raises `RefusedError` when it would do more than take a change of ours back: who may
+    write the note is not always who may change the rest, and who cleans up often may change everything."""
     noted = (thing["metadata"].get("annotations") or {}).get(UNDO)
     try:
-        undo = json.loads(noted or "{}")
-    except ValueError:
+        undo: Manifest = json.loads(noted or "{}")
+    except (ValueError, RecursionError):
         undo = {}
+    fields = undo.get("spec", {}) if isinstance(undo, dict) and undo.keys() <= {"spec"} else None
+    if not isinstance(fields, dict) or not fields.keys() <= CHANGED_FIELDS[thing["kind"]]:
+        raise RefusedError(
+            403,
+            "Forbidden",
+            f"its annotation {UNDO} names what no run changes: look who wrote it, put it right by hand, and remove it "
+            f"with the label {CHANGED}",
+        )
+    return undo
+
+
+def put_back(cluster: KubeCluster, thing: Manifest) -> None:
+    """Gives an object its own values again. Raises `RefusedError`."""
     try:
-        now = cluster.patch(thing, unmarking(undo))
+        now = cluster.patch(thing, unmarking(_way_back(thing)))
         # In the API server's books the fields would stay ours, and the next update of whoever owns the object would be
         # refused as a conflict.
         others = [it for it in now["metadata"].get("managedFields") or [] if it.get("manager") != MANAGER]

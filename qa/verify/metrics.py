@@ -1,6 +1,7 @@
 """Asks a metrics store in PromQL, over HTTP: Prometheus, VictoriaMetrics, or what speaks their interface."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from seawall.qa.checks.model import UndecidedError
 TIMEOUT_S = 30.0
 """For one answer, from beginning to end."""
 MOST_BYTES = 64 * 1024 * 1024
+_MOST_TOKEN = 64 * 1024
 _REMARKS = ("PromQL info:", "PromQL warning:")
 """What Prometheus remarks about an expression; every other warning means that a part of the data is missing."""
 
@@ -25,19 +27,24 @@ class PromQL:
 
     def __init__(self, address: str, token: Path | None = None, *, timeout: float = TIMEOUT_S) -> None:
         """`token` is a file with a bearer token."""
-        if "@" in address:  # whatever else is wrong with it: it is not shown
-            raise UserError("--metrics: must not hold a password: give a file with a token by --metrics-token")
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"--metrics {address}: must be an address like https://metrics.example.org")
+        # whatever else is wrong with it: it is not shown, and evidence quotes the command line
+        if "@" in address or "?" in address or "#" in address:
+            raise UserError(
+                "--metrics: must not hold a password, nor anything after ? or #: give a file with a token by "
+                "--metrics-token"
+            )
+        try:
+            parts = urlsplit(address)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or not address.isprintable():
+            raise UserError(f"--metrics {address!a}: must be an address like https://metrics.example.org")
         self._address = address.rstrip("/")
         self._timeout = timeout
         self._headers = {"Accept": "application/json"}
         if token is not None:
-            try:
-                self._headers["Authorization"] = f"Bearer {token.read_text(encoding='utf-8').strip()}"
-            except (OSError, UnicodeDecodeError) as error:
-                raise UserError(f"--metrics-token {token}: cannot be read ({type(error).__name__})") from None
+            self._headers["Authorization"] = f"Bearer {_token(token)}"
         self._http = urllib3.PoolManager(retries=False)
 
     def query(self, expression: str) -> list[Series]:
@@ -98,10 +105,21 @@ class PromQL:
             raise UndecidedError(f"needs scrape: {self._address} does not answer ({type(error).__name__})") from None
 
 
+def _token(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            token = stream.read(_MOST_TOKEN + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--metrics-token {file}: cannot be read ({type(error).__name__})") from None
+    if not re.fullmatch(r"[!-~]+", token) or len(token) > _MOST_TOKEN:
+        raise UserError(f"--metrics-token {file}: must hold one token and nothing else, in one line")
+    return token
+
+
 def _document(text: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

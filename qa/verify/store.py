@@ -23,6 +23,10 @@ class S3Store:
         self, endpoint: str | None = None, region: str | None = None, session: boto3.Session | None = None
     ) -> None:
         """`endpoint` None: AWS itself. `session`: with which keys; None: those of the environment."""
+        if endpoint is not None and "@" in endpoint:  # whatever else is wrong with it: it is not shown
+            raise UserError(
+                "--s3-endpoint: must not hold a password: keys are those that the AWS command line would use"
+            )
         self._where = endpoint or "AWS"
         calm = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
         try:

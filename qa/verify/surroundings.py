@@ -6,7 +6,7 @@ from typing import Any
 from seawall.components.kubernetes.external_secret import API_VERSION as EXTERNAL_SECRETS
 from seawall.operators import cnpg, dragonfly
 from seawall.operators.versions import image_tag
-from seawall.qa.checks.model import UndecidedError
+from seawall.qa.checks.model import UndecidedError, line
 from seawall.qa.checks.stacks import Declared
 from seawall.qa.register import Need
 from seawall.qa.verify.api import KubeCluster, RefusedError
@@ -105,7 +105,7 @@ def versions(stack: Declared, cluster: KubeCluster) -> dict[str, str]:
     for name, image in _images(stack, cluster):
         tag = image_tag(image)
         if tag is not None:
-            found.setdefault(name, tag)
+            found.setdefault(name, line(tag))
     return found
 
 

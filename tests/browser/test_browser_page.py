@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from browser_seen import Seen
 from playwright.sync_api import expect
+from typer.testing import CliRunner
+
+from seawall.cli.report import app
 
 
 def test_the_first_screen_says_why_the_gate_is_not_green_and_who_can_reach_the_cache(shown: Seen) -> None:
@@ -18,6 +21,21 @@ def test_the_first_screen_says_why_the_gate_is_not_green_and_who_can_reach_the_c
     expect(cache).to_contain_text("Can be reached by")
     expect(page.get_by_text("In, and should not be: nobody declared whom it is for")).to_be_in_viewport()
     expect(page.locator(".reachable").first).to_contain_text("open in shop, port 6379")
+
+
+def test_the_first_screen_of_our_own_stack_holds_both_answers(show: Callable[..., Seen], tmp_path: Path) -> None:
+    """With the words that the gate itself uses, which are longer than those of a sample."""
+    file, evidence = tmp_path / "stack.html", tmp_path / "evidence"
+    evidence.mkdir()
+    done = CliRunner().invoke(app, ["--out", str(file), "--evidence", str(evidence)])
+    assert done.exit_code == 0, done.output
+    page = show(file, height=820).page
+    for text in ("Neither gate is green", "14 of 14 P0 tests have not been run", "Run every test that only reads"):
+        expect(page.get_by_text(text).first).to_be_in_viewport()
+    for cache in page.locator(".reachable", has_text="Cache").all():
+        for guest in cache.locator(".guest").all():
+            expect(guest).to_be_in_viewport(ratio=1)
+    expect(page.locator(".reachable", has_text="Cache")).to_have_count(2)
 
 
 def test_a_click_on_a_cell_shows_the_policy_and_the_rule_that_decide(shown: Seen) -> None:

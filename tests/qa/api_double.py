@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 Reply = tuple[int, Any] | Callable[["Handler"], None]
-CORE = ("namespaces", "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "secrets")
 BUILT_IN = {"apps": ["v1"], "batch": ["v1"], "policy": ["v1"], "networking.k8s.io": ["v1"]}
 """The groups of a cluster to which nobody has added any."""
 

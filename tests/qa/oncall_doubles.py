@@ -87,7 +87,7 @@ class Living:
             {"type": it, "status": "True", "reason": "Double", "message": "", "lastTransitionTime": before(hours=1)}
             for it in ("Ready", "ContinuousArchiving")
         ]
-        primary = first["metadata"]["name"]
+        self.primary = primary = str(first["metadata"]["name"])
         counts = {"instances": 3, "readyInstances": 3, "conditions": well, "phase": HEALTHY, "phaseReason": ""}
         status = {**counts, "currentPrimary": primary, "targetPrimary": primary}
         patched(self.kube, self.cluster, {"status": status}, status=True)

@@ -181,6 +181,21 @@ def test_every_target_and_option_exists(words: tuple[str, ...], tmp_path: Path) 
         )
 
 
+GATES = [words for words in LINES if words[:2] == ("make", "gate")]
+
+
+@pytest.mark.parametrize("words", GATES, ids=" ".join)
+def test_the_gate_of_the_examples_comes_to_a_verdict(words: tuple[str, ...]) -> None:
+    """What make hands on to `seawall gate`: it judges, and neither starts a sandbox nor is refused."""
+    assert "--no-run" in words[2]
+    made = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    line = next(it for it in made.splitlines() if "-m seawall.cli gate" in it)
+    command = [sys.executable, *shlex.split(line)[1:]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "STORY-DB-" in done.stdout
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Path:
     """A folder with a repository's YAML, and programs for PATH: the real seawall, doubles of what is not here."""
@@ -257,10 +272,41 @@ def test_the_jobs_of_a_yaml_repository_run_on_gitlab(shell: Path) -> None:
     jobs = loaded(CI / "gitlab" / "yaml.gitlab-ci.yml")
     assert execute("\n".join(jobs["build"]["script"]), shell, **jobs["variables"]).returncode == 0
     check = jobs["check"]["script"]
-    assert [it.split()[0] for it in check] == ["python", "/tmp/seawall/bin/pip", "export", "seawall"]
+    assert check[-1].startswith("seawall check ")
     done = execute(check[-1], shell)
     assert done.returncode == 0, done.stderr
     assert "<testsuites" in (shell / "seawall.xml").read_text()
+
+
+INSTALLS = [
+    (CI / "github" / "yaml.yaml", "GITHUB_PATH"),
+    (CI / "gitlab" / "yaml.gitlab-ci.yml", ""),
+]
+
+
+@pytest.mark.parametrize(("file", "path"), INSTALLS, ids=["github", "gitlab"])
+def test_what_is_installed_is_pinned_with_its_dependencies(file: Path, path: str, shell: Path, tmp_path: Path) -> None:
+    """The real git; of Python and pip doubles, as the real ones would ask a registry."""
+    upstream = tmp_path / "upstream"
+    upstream.mkdir()
+    (upstream / "requirements.txt").write_text("a==1 --hash=sha256:0\n")
+    commit = git(repository(upstream), "rev-parse", "HEAD")
+    (upstream / "requirements.txt").write_text("a==2 --hash=sha256:0\n")
+    git(upstream, "commit", "--quiet", "--all", "--message", "nobody has looked at it")
+    pip = '#!/bin/bash\necho "$@" >> pip.log; test "$3" = --no-deps || cat "$5" >> pip.log'
+    double = shell.parent / "bin" / "python"
+    double.write_text(f'#!/bin/bash\nmkdir -p "$3/bin"; echo \'{pip}\' > "$3/bin/pip"; chmod +x "$3/bin/pip"\n')
+    double.chmod(0o755)
+    [install] = [it for it in scripts(file) if "pip" in it]
+    install = install.partition("seawall check")[0].replace("/tmp/", f"{tmp_path}/work/")
+    (tmp_path / "temp").mkdir()
+    done = execute(install, shell, SEAWALL=str(upstream), SEAWALL_COMMIT=commit)
+    assert done.returncode == 0, done.stderr
+    first, locked, second = (shell / "pip.log").read_text().splitlines()
+    assert first.startswith("install --quiet --require-hashes --requirement ")
+    assert locked == "a==1 --hash=sha256:0", "of the commit that somebody has looked at"
+    assert second.startswith("install --quiet --no-deps ")
+    assert not path or (shell / "path").read_text().endswith("/bin\n")
 
 
 WITHOUT_CLUSTER = [it for it in shell_blocks(CI / "flux.md") if "--context" not in it]

@@ -78,6 +78,10 @@ def test_without_evidence_both_gates_say_concerns_and_why(ask: Ask, tmp_path: Pa
         assert done.output.count(step) == 2
     assert all(test in done.output for test in register.load().tests), "a test that was not run is not told"
     assert "seawall verify --context NAME" in done.output
+    for said in done.output.split("STORY-")[1:3]:
+        first, *_, last = [line for line in said.splitlines() if line.startswith("→ ")]
+        assert "`seawall" in first, "what a command does comes first"
+        assert last.endswith("pass with evidence that counts.")
 
 
 def test_a_second_run_changes_no_byte(ask: Ask, tmp_path: Path) -> None:

@@ -64,6 +64,12 @@ def test_many_are_run_by_as_many_commands_as_differ_in_what_they_change() -> Non
     }
     assert len(set(found.values())) == 4, "of the repository, read only, with probes, disruptive"
     assert not any(given(mend).get("test") for mend in found.values()), "a line with twenty ids is no help"
+    assert {mend.partition(":")[0] for mend in found.values()} == {
+        "Run the tests of the repository on a clean checkout",
+        "Run every test that only reads on the real cluster",
+        "Run every test that makes no more than probe pods on the real cluster",
+        "Run every test that changes what runs on the real cluster",
+    }, "what the command runs, wherever the sentence stands"
 
 
 def test_what_fails_names_itself_wherever_it_is_told(tmp_path: Path) -> None:
@@ -92,6 +98,13 @@ def test_a_risk_names_the_tests_that_are_open(tmp_path: Path) -> None:
     told = mends(world, tmp_path / "another")
     assert told[1, HIGH] == told[1, "DFLY-OPS-001"], "said once of all risks"
     assert re.findall(r"DFLY-\S+-\d+", told[1, HIGH]) == [P1_OF_HIGH, P0_OF_HIGH]
+
+
+def test_a_risk_is_not_told_as_if_it_were_so(tmp_path: Path) -> None:
+    world = green()
+    world.take(P0_OF_HIGH)
+    [reason] = [it for it in world.outcome(tmp_path / "evidence").steps[0].reasons if it.about == HIGH]
+    assert reason.text.startswith("the risk that no policy isolates the cache")
 
 
 def test_a_risk_that_only_the_pack_finds_asks_for_no_test(tmp_path: Path) -> None:

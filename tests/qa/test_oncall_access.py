@@ -144,10 +144,16 @@ REACHED: list[Case] = [
         policy(opened),
         NO,
         CRITICAL,
-        "pods of any other namespace: open, and nobody declared it; by CiliumNetworkPolicy",
+        "6379 is open to whom nobody declared, by CiliumNetworkPolicy",
     ),
     ("closed to the operator", policy(closed), CAREFUL, WARNING, "9999 the operator: closed, and needs it"),
-    ("no policy at all", no_policies, NO, CRITICAL, "open, and nobody declared it"),
+    (
+        "no policy at all",
+        no_policies,
+        NO,
+        CRITICAL,
+        "6379 is open to whom nobody declared, nothing isolates the pods for ingress: ",
+    ),
     ("policies that nobody reads", calico, UNKNOWN, WARNING, "policies that are not read here: GlobalNetworkPolicy"),
     (
         "nobody declared clients",
@@ -208,6 +214,21 @@ IDS = [f"{topic}: {case[0]}" for (topic, _), table in TABLES.items() for case in
 @pytest.mark.parametrize(("topic", "about", "change", "verdict", "severity", "text"), CASES, ids=IDS)
 def test_each_case(topic: Topic, about: str, change: Change, verdict: Verdict, severity: Severity, text: str) -> None:
     holds(topic, about, change, verdict, severity, text)
+
+
+def test_a_cache_that_is_open_to_all_is_told_in_the_first_words() -> None:
+    """The line of the first screen is cut after some 30 signs."""
+    world = World()
+    no_policies(world)
+    found = world.answer(Topic.REACH, CACHE)
+    assert found.summary.startswith("no policy isolates its pods")
+    assert [fact.text.partition(" to ")[0] for fact in found.facts[1:3]] == ["6379 is open", "9999 is open"]
+    assert len([fact for fact in found.facts if fact.severity is CRITICAL]) == 3, "said once for each port"
+    world = World()
+    policy(opened)(world)
+    found = world.answer(Topic.REACH, CACHE)
+    assert found.summary.startswith("6379 is open to whom nobody declared, by CiliumNetworkPolicy ")
+    assert "pods of any other namespace" in found.summary
 
 
 def test_what_a_stack_names_and_the_cluster_does_not_have() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from seawall.cli import failures
 from seawall.cli.app import app
+from seawall.qa.oncall import drain, reach, remarks
 from seawall.qa.oncall.kinds import LISTED
 from seawall.qa.oncall.model import Severity, Topic, Verdict
 
@@ -80,6 +82,27 @@ def test_the_schema_has_every_word() -> None:
     assert answer["topic"]["enum"] == [it.value for it in Topic]
     assert answer["verdict"]["enum"] == [it.value for it in Verdict]
     assert SCHEMA["$defs"]["Severity"]["enum"] == [it.value for it in Severity]
+
+
+RUNBOOKS = sorted(
+    {
+        f"docs/runbooks/{name}.md"
+        for file in (ROOT / "qa" / "oncall").glob("*.py")
+        for name in re.findall(r'page\("([^"]+)"\)', file.read_text())
+    }
+    | {remarks.PAGE, drain.PAGE, reach.PAGE}
+)
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS)
+def test_every_runbook_that_an_answer_names_is_there(runbook: str) -> None:
+    file, _, anchor = runbook.partition("#")
+    text = (ROOT / file).read_text()
+    assert not anchor or anchor in {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
 
 
 def test_a_cluster_without_any_of_our_kinds(server: Server, tmp_path: Path) -> None:

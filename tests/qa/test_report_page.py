@@ -17,7 +17,7 @@ from seawall.qa.report.data import to_data
 from seawall.qa.report.graph import groups
 from seawall.qa.report.markdown import markdown
 from seawall.qa.report.page import page
-from seawall.qa.report.standings import verdict
+from seawall.qa.report.standings import WHAT_A_RISK_IS, WHAT_COUNTS, verdict
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`&lt;"
 """Whatever a label, a name or a message may try."""
@@ -301,6 +301,46 @@ def test_findings_beyond_the_limit_are_counted() -> None:
     shown = page(many)
     assert "7 more findings, none of them worse" in shown
     assert len(re.findall('class="item finding', shown)) == pages.FINDINGS
+
+
+def test_everything_that_is_to_be_done_is_on_the_page_once(made: str) -> None:
+    told = content().verdicts
+    assert any(len(it.next) > pages.NEXT for it in told)
+    assert made.count('class="settles"') == sum(len(it.next) for it in told)
+    assert made.count(f'<ol class="next" start="{pages.NEXT + 1}">') == sum(len(it.next) > pages.NEXT for it in told)
+
+
+@pytest.mark.parametrize("answers", [[], [answer()]], ids=["from a stack", "from a cluster"])
+def test_as_many_are_not_seen_as_are_listed(answers: list[Any]) -> None:
+    shown = page(content(answers=answers))
+    listed = shown.partition('id="unseen-title"')[2].partition("</section>")[0].count("<li")
+    assert f'<a href="#unseen">Not seen <b>{listed}</b></a>' in shown
+
+
+def test_what_a_decision_names_as_code_is_set_as_code(made: str) -> None:
+    assert "said in <code>spec.pdb</code> of the resource" in made
+    assert "said in <code>spec.pdb</code> of the resource" in markdown(content())
+
+
+def test_whoever_has_never_seen_a_gate_is_told_what_counts(made: str) -> None:
+    assert made.count(WHAT_COUNTS) == 1
+    assert markdown(content()).count(WHAT_COUNTS) == 1
+    assert WHAT_COUNTS not in page(content(outcomes=[]))
+
+
+def test_a_risk_is_not_taken_for_a_fact(made: str) -> None:
+    assert made.count(WHAT_A_RISK_IS) == 1
+    assert markdown(content()).count(WHAT_A_RISK_IS) == 1
+
+
+def test_a_command_breaks_between_its_words_alone() -> None:
+    assert pages.ticked("Run `seawall gate --sign-with <KEY>`.") == (
+        "Run <code>seawall gate <span>--sign-with</span> &lt;KEY&gt;</code>."
+    )
+
+
+def test_what_policies_say_is_not_said_of_the_network(made: str) -> None:
+    assert "By the policies all 3 stores can be reached by the applications named here, and by no other." in made
 
 
 def test_markdown_has_the_same_verdicts_and_bounded_lists() -> None:

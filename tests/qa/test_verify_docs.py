@@ -3,10 +3,8 @@
 import re
 
 import pytest
-import typer.main
 from stack_samples import CHECKOUT
 
-from seawall.cli.verify import app
 from seawall.qa.checks import Creates, all_checks
 from seawall.qa.probes.__main__ import KINDS
 from seawall.qa.verify import marks, pods
@@ -18,14 +16,6 @@ RIGHTS = (CHECKOUT / "docs" / "examples" / "verify-rights.yaml").read_text(encod
 
 def test_the_rights_are_printed() -> None:
     assert f"```yaml\n{RIGHTS}```" in PAGE
-
-
-def test_every_option_is_explained() -> None:
-    command = typer.main.get_command(app)
-    for option in command.params:
-        for name in option.opts:
-            if name.startswith("--") and name != "--help":
-                assert f"`{name}" in PAGE, name
 
 
 def test_what_changes_something_is_listed() -> None:
@@ -54,8 +44,9 @@ def test_what_is_created_and_changed_can_be_cleaned_up_with_these_rights() -> No
 def test_every_outcome_of_a_connection_is_explained() -> None:
     from seawall.qa.probes import reach
 
-    for word in re.findall(r"^\| `([a-z-]+)` \|", reach.__doc__ or "", re.MULTILINE):
-        assert f"| `{word}` |" in PAGE
+    words = re.findall(r"^\| `([a-z-]+)` \|", reach.__doc__ or "", re.MULTILINE)
+    assert "dropped" in words
+    assert [word for word in words if f"| `{word}` |" not in PAGE] == []
 
 
 def test_every_step_of_a_check_is_one_that_the_probe_knows() -> None:

@@ -10,7 +10,7 @@ from seawall.qa.verify import leftovers, marks
 from seawall.qa.verify.api import RefusedError, UnavailableError
 
 NODE = {"kind": "Node", "metadata": {"name": "node-1", "labels": {marks.CHANGED: "id"}}}
-POD = {"kind": "Pod", "metadata": {"name": "p", "namespace": "n", "labels": {marks.RUN: "id"}}}
+POD = {"kind": "Pod", "metadata": {"name": "seawall-verify-id-1", "namespace": "n", "labels": {marks.RUN: "id"}}}
 
 
 class Moody:

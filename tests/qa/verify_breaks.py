@@ -5,6 +5,7 @@ from datetime import timedelta
 from verify_breaking import (
     UNDECIDED,
     Break,
+    ahead,
     alone,
     always,
     answering,
@@ -186,6 +187,7 @@ BREAKS = (
     Break(f"{CNPG}INT-003", "no backups", without("/base/")),
     Break(f"{CNPG}INT-003", "no recent one", older(2)),
     Break(f"{CNPG}INT-003", "none has finished", unfinished),
+    Break(f"{CNPG}INT-003", "the newest is from the future", ahead),
     Break(f"{CNPG}INT-003", "a day is missing", without(f"{NOW - timedelta(days=1, hours=10):%Y%m%d}")),
     Break(f"{CNPG}INT-003", "nobody could have made one", simulated_and_empty, UNDECIDED),
     Break(f"{CNPG}INT-004", "the base is not encrypted", unencrypted("data.tar.gz")),
@@ -244,6 +246,7 @@ BREAKS = (
     Break(f"{CNPG}E2E-001", "two on one node", live("Pod", "shared-postgres-2", moved)),
     Break(f"{CNPG}E2E-002", "it failed", lambda world: world.report(ok=False, failure={"message": "hole"})),
     Break(f"{CNPG}E2E-002", "long ago", lambda world: world.report(ended_at=(NOW - timedelta(days=9)).isoformat())),
+    Break(f"{CNPG}E2E-002", "in some days", lambda world: world.report(ended_at=(NOW + timedelta(days=9)).isoformat())),
     Break(f"{CNPG}E2E-002", "not to the end", lambda world: world.report(recovered={"whole": False})),
     Break(f"{CNPG}E2E-002", "no questions", lambda world: world.report(checks=[])),
     Break(f"{CNPG}E2E-002", "an old backup", lambda world: world.report(backup={"id": "20260501T020000"})),

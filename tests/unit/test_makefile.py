@@ -51,6 +51,7 @@ def make(*arguments: str, **variables: str) -> str:
         (["verify", "ARGS=--context infra --probe"], f"{SEAWALL} verify --context infra --probe"),
         (["gate"], f"{SEAWALL} gate --up"),
         (["gate", "ARGS=--fail-on concerns"], f"{SEAWALL} gate --up --fail-on concerns"),
+        (["gate", "ARGS=--no-run --check"], f"{SEAWALL} gate --no-run --check"),
         (["report"], f"{SEAWALL} report"),
         (["report", "STACK=apps", "ARGS=--out r.md"], f"{SEAWALL} report --stack apps --out r.md"),
         (["bench-start"], f"{SEAWALL} bench-start"),

@@ -1,6 +1,7 @@
 """A read-only connection to the API server of one kubeconfig context: GET, and no other verb."""
 
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ LONGEST_S = 300
 MOST_BYTES = 1024**3
 """Of one answer. A page is 500 objects, and etcd holds none above some 1.5 MiB."""
 _PIECE = 1024 * 1024
+_PASSWORD = re.compile(r"(?<=://)[^/]*@")
 _UNUSABLE = (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError)
 """What a kubeconfig that is none runs into in the client."""
 
@@ -68,7 +70,7 @@ class ClusterApi:
             response = self._client.call_api("GET", url, header_params=headers, _request_timeout=TIMEOUT_S)
             self.date = response.response.headers.get("Date")
             content = self._whole(response.response, path)
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:
+        except (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
             raise self._unreachable(problem) from None
         try:
             return int(response.status), json.loads(content)
@@ -90,10 +92,16 @@ class ClusterApi:
 
     @property
     def server(self) -> str:
-        """Address of the API server."""
-        return str(self._client.configuration.host)
+        """Address of the API server, as it may be shown: without a password in it."""
+        return _PASSWORD.sub("", str(self._client.configuration.host))
 
     def _unreachable(self, problem: Exception) -> EnvironmentFailure:
+        if isinstance(problem, ValueError) and not isinstance(problem, OSError | urllib3.exceptions.HTTPError):
+            # its text has the token in it
+            return EnvironmentFailure(
+                f"what the kubeconfig has for context {self.context} ({self.server}) cannot be sent: a token or a "
+                "header holds signs that HTTP does not know, most often the end of a line; mend it there"
+            )
         refused = _certificate_error(problem)
         if refused is not None:
             return EnvironmentFailure(
