@@ -132,6 +132,9 @@ def status(
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="URL", help="A Prometheus, for live numbers.")
     ] = None,
+    metrics_token: Annotated[
+        Path | None, typer.Option("--metrics-token", metavar="FILE", help="A file with a bearer token for it.")
+    ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="terminal|json", help="For a person, or for a machine.")
     ] = "terminal",
@@ -148,11 +151,19 @@ def status(
     """
     from seawall.cli import status as parts
 
-    if not any((context, kubeconfig, stack, sandbox, node, metrics, form != "terminal")):
+    if not any((context, kubeconfig, stack, sandbox, node, metrics, metrics_token, form != "terminal")):
         parts.status()
         return
     code = parts.on_call(
-        context, kubeconfig, sandbox=sandbox, stack=stack, node=node, metrics=metrics, form=form, pager=pager
+        context,
+        kubeconfig,
+        sandbox=sandbox,
+        stack=stack,
+        node=node,
+        metrics=metrics,
+        metrics_token=metrics_token,
+        form=form,
+        pager=pager,
     )
     if code:
         raise typer.Exit(code)

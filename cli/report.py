@@ -61,6 +61,9 @@ def report(
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="URL", help="With --context: a Prometheus, for live numbers.")
     ] = None,
+    metrics_token: Annotated[
+        Path | None, typer.Option("--metrics-token", metavar="FILE", help="A file with a bearer token for it.")
+    ] = None,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", "-o", metavar="FILE", help="FILE.html or FILE.md; may be given several times."),
@@ -110,7 +113,7 @@ def report(
             opened.estate,
             at=at,
             outcomes=_outcomes(stacks, evidence, at, told) if with_gates else (),
-            answers=_answers(context, kubeconfig, metrics, told) if context is not None else (),
+            answers=_answers(context, kubeconfig, metrics, metrics_token, told) if context is not None else (),
             extra=_commit() if with_gates else {},
         )
         for file in files:
@@ -188,11 +191,13 @@ def _commit() -> Mapping[str, str]:
     return {"commit": head.commit[:12] + (", changed since" if head.dirty else "")}
 
 
-def _answers(context: str, kubeconfig: Path | None, metrics: str | None, told: Console) -> "Sequence[Answer]":
+def _answers(
+    context: str, kubeconfig: Path | None, metrics: str | None, metrics_token: Path | None, told: Console
+) -> "Sequence[Answer]":
     from seawall.qa.oncall.asking import ask
 
     with told.status(f"asking {escape(context)}"):
-        return ask(context, kubeconfig, metrics=metrics).answers
+        return ask(context, kubeconfig, metrics=metrics, metrics_token=metrics_token).answers
 
 
 def _write(file: Path, content: "Content", told: Console) -> None:

@@ -65,6 +65,7 @@ def on_call(
     stack: str | None,
     node: str | None,
     metrics: str | None,
+    metrics_token: Path | None,
     form: str,
     pager: bool,
 ) -> int:
@@ -87,6 +88,7 @@ def on_call(
             file,
             node=node,
             metrics=metrics,
+            metrics_token=metrics_token,
             expected=expected,
             told=lambda what: line.update(f"reading {escape(name)}: {what}"),
         )

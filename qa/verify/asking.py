@@ -14,9 +14,9 @@ from seawall.qa.checks import Check, all_checks
 from seawall.qa.checks.model import line
 from seawall.qa.checks.stacks import Declared
 from seawall.qa.evidence.model import Environment
+from seawall.qa.promql import PromQL
 from seawall.qa.verify import disruption, surroundings
 from seawall.qa.verify.api import KubeCluster
-from seawall.qa.verify.metrics import PromQL
 from seawall.qa.verify.store import S3Store
 from seawall.qa.verify.verification import Surroundings
 

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import yaml
 
@@ -23,6 +24,8 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: "Server"
+    form: Mapping[str, list[str]]
+    """What was sent with the request, as a form."""
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -33,6 +36,10 @@ class Handler(BaseHTTPRequestHandler):
                 reply(self)
             else:
                 self.say(*reply)
+
+    def do_POST(self) -> None:
+        self.form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.do_GET()
 
     def say(self, status: int, value: Any, **headers: str) -> None:
         """One answer."""

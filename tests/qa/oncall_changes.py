@@ -151,7 +151,7 @@ def drilling(world: World) -> None:
 
 
 def silent_metrics(world: World) -> None:
-    world.metrics = Metrics(True, {}, "https://m did not answer (HTTP 502)")
+    world.metrics = Metrics(True, {}, "https://m does not answer (HTTP 502)")
 
 
 def newer_budget(world: World) -> None:

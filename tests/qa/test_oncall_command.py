@@ -301,9 +301,10 @@ WRONG = [
     (["--sandbox", "--context", "x"], "--sandbox names a context and a kubeconfig itself"),
     (["--stack", "infra", "--context", "x"], "--context x: stack infra is for context infra; leave one of the two out"),
     (["--stack", "infar"], "did you mean `infra`?"),
-    (["--context", "x", "--metrics", "https://me:hush@m"], "an address with a user or a password in it"),
-    (["--context", "x", "--metrics", "m:9090"], "--metrics m:9090: give the address of a Prometheus"),
-    (["--context", "x", "--metrics", "http://[m"], "--metrics: this is no address"),
+    (["--context", "x", "--metrics", "https://me:hush@m"], "--metrics: must not hold a password"),
+    (["--context", "x", "--metrics", "m:9090"], "--metrics 'm:9090': must be an address like"),
+    (["--context", "x", "--metrics-token", "file"], "--metrics-token is for --metrics"),
+    (["--context", "x", "--metrics", "http://[m"], "--metrics 'http://[m': must be an address like"),
 ]
 
 
@@ -339,5 +340,5 @@ def test_metrics_are_asked_and_their_silence_is_told(server: Server, tmp_path: P
     with serving() as prometheus:
         prometheus.other = (502, {})
         _, found = page(server, tmp_path, "--metrics", f"http://127.0.0.1:{prometheus.server_port}/")
-        assert prometheus.asked[0].startswith("/api/v1/query?query=sum+by")
-    assert found["notes"] == [f"metrics: http://127.0.0.1:{prometheus.server_port} did not answer (HTTP 502)"]
+        assert prometheus.asked == ["/api/v1/query"]
+    assert found["notes"] == [f"metrics: http://127.0.0.1:{prometheus.server_port} does not answer: HTTP 502"]

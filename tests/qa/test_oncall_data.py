@@ -300,10 +300,10 @@ CONNECTIONS: list[Case] = [
     ("no series of a pooler", live(servers=None), UNKNOWN, WARNING, "what it has now is not seen"),
     (
         "the metrics do not answer",
-        lambda w: setattr(w, "metrics", Metrics(True, {}, "https://m did not answer (HTTP 503)")),
+        lambda w: setattr(w, "metrics", Metrics(True, {}, "https://m does not answer (HTTP 503)")),
         UNKNOWN,
         WARNING,
-        "did not answer (HTTP 503)",
+        "does not answer (HTTP 503)",
     ),
     ("settings that cannot be read", parameters(max_connections="many"), UNKNOWN, WARNING, "cannot be read"),
     ("no pooler", lambda w: w.remove("Pooler"), YES, INFO, "no pooler leads to it"),

@@ -261,7 +261,7 @@ CASES: list[tuple[str, Change, str, Verdict, Severity, str]] = [
         "node-2",
         UNKNOWN,
         WARNING,
-        "did not answer (HTTP 502)",
+        "does not answer (HTTP 502)",
     ),
     ("no replica is ready", unready("cache-1", "cache-2"), "node-2", NO, WARNING, "what it holds is gone"),
     (

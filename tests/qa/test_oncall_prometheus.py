@@ -1,7 +1,7 @@
 """Live numbers, over real HTTP: what a Prometheus says, and whatever else may answer."""
 
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from api_double import Handler, serving
@@ -9,7 +9,9 @@ from promql import parsed
 
 from seawall.components.settings import load
 from seawall.errors import UserError
-from seawall.qa.oncall.prometheus import BACKENDS, IN_SYNC, QUERIES, ask, base_of
+from seawall.qa.oncall.asking import ask as of_the_cluster
+from seawall.qa.oncall.prometheus import BACKENDS, IN_SYNC, QUERIES, ask
+from seawall.qa.promql import PromQL
 
 
 def vector(*samples: tuple[dict[str, str], str]) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def vector(*samples: tuple[dict[str, str], str]) -> dict[str, Any]:
 
 def test_numbers_by_pod() -> None:
     def say(handler: Handler) -> None:
-        [query] = parse_qs(urlsplit(handler.path).query)["query"]
+        [query] = handler.form["query"]
         if query == BACKENDS:
             answer = vector(({"namespace": "databases", "pod": "pg-1"}, "42"), ({"namespace": "databases"}, "7"))
         elif query == IN_SYNC:
@@ -33,7 +35,7 @@ def test_numbers_by_pod() -> None:
 
     with serving() as server:
         server.replies["/prefix/api/v1/query"] = say
-        found = ask(f"http://127.0.0.1:{server.server_port}/prefix/")
+        found = ask(PromQL(f"http://127.0.0.1:{server.server_port}/prefix/"))
     assert found.of(BACKENDS, ("databases", "pg-1")) == 42
     assert found.of(IN_SYNC, ("caches", "cache")) == 2
     assert found.of(IN_SYNC, ("caches", "q")) is None
@@ -43,11 +45,12 @@ def test_numbers_by_pod() -> None:
 
 OTHERS: list[tuple[Any, str]] = [
     ((502, {}), "HTTP 502"),
-    ((200, b"<html>"), "the answer is no JSON"),
-    ((200, {"status": "error"}), "the answer is not Prometheus'"),
-    ((200, {"status": "success", "data": {"resultType": "matrix"}}), "the answer is not Prometheus'"),
-    (lambda it: it.say(302, {}, Location="/elsewhere"), "HTTP 302"),
-    ((200, vector(({"namespace": "a", "pod": "b"}, "many"))), "could not convert"),
+    ((200, b"<html>"), "answers with no JSON"),
+    ((200, {"status": "error", "error": "too many"}), "too many"),
+    ((200, {"status": "success", "data": {"resultType": "matrix"}}), "in a form that is not Prometheus'"),
+    (lambda it: it.say(302, {}, Location="/elsewhere"), "wants a sign-in (HTTP 302): give a file with --metrics-token"),
+    ((200, {"status": "success", "data": {"resultType": "vector", "result": [{"metric": 1}]}}), "in a form"),
+    ((200, vector(({"namespace": "a", "pod": "b"}, "many"))), "in a form that is not Prometheus'"),
 ]
 
 
@@ -55,7 +58,7 @@ OTHERS: list[tuple[Any, str]] = [
 def test_others_are_no_prometheus(reply: Any, told: str) -> None:
     with serving() as server:
         server.other = reply
-        found = ask(f"http://127.0.0.1:{server.server_port}")
+        found = ask(PromQL(f"http://127.0.0.1:{server.server_port}"))
     assert told in found.why
     assert found.unseen == found.why
     assert len(server.asked) == 1, "no redirect is followed, and a server that does not answer is not asked on"
@@ -64,15 +67,30 @@ def test_others_are_no_prometheus(reply: Any, told: str) -> None:
 def test_nobody_there() -> None:
     with serving() as server:
         port = server.server_port
-    assert "did not answer (" in ask(f"http://127.0.0.1:{port}").why
+    assert "does not answer (" in ask(PromQL(f"http://127.0.0.1:{port}")).why
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://a", "a.example.org", "https://", "https://a?b=c", "https://u:p@a", "https://a:x"]
-)
-def test_addresses_that_are_none(url: str) -> None:
+def test_a_token_goes_along(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("metrics-token\n")
+    heard: list[str | None] = []
+
+    def say(handler: Handler) -> None:
+        heard.append(handler.headers["Authorization"])
+        handler.say(200, vector())
+
+    with serving() as server:
+        server.other = say
+        assert ask(PromQL(f"http://127.0.0.1:{server.server_port}", token)).why == ""
+    assert heard == ["Bearer metrics-token"] * len(QUERIES)
+
+
+@pytest.mark.parametrize(("metrics", "token"), [("a.example.org", None), (None, "file"), ("https://a", "no-such-file")])
+def test_mistakes_are_told_before_anything_is_asked(metrics: str | None, token: str | None, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--metrics"):
-        base_of(url)
+        of_the_cluster(
+            "nowhere", tmp_path / "none", metrics=metrics, metrics_token=Path(token) if token is not None else None
+        )
 
 
 def test_every_question_parses_and_its_series_are_those_of_the_alerts() -> None:

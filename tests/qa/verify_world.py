@@ -2,7 +2,7 @@
 
 They are made from the same stacks that the checks expect, plus what operators and kubelets would add. A test breaks one
 thing and sees which check notices. What really answers is tested elsewhere: the API server in
-`test_verify_sandbox.py`, sockets in `tests/net`, PostgreSQL in `tests/data`, HTTP in `test_verify_metrics.py`.
+`test_verify_sandbox.py`, sockets in `tests/net`, PostgreSQL in `tests/data`, HTTP in `test_promql.py`.
 """
 
 import copy

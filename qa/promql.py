@@ -16,6 +16,8 @@ from seawall.qa.checks.model import UndecidedError
 
 TIMEOUT_S = 30.0
 """For one answer, from beginning to end."""
+NEEDS = "needs scrape: "
+"""How a check says that it wants a metrics store."""
 MOST_BYTES = 64 * 1024 * 1024
 _MOST_TOKEN = 64 * 1024
 _REMARKS = ("PromQL info:", "PromQL warning:")
@@ -62,24 +64,24 @@ class PromQL:
         status, content, text = self._asked(path, fields)
         if status in (301, 302, 303, 307, 308, 401, 403):
             raise UndecidedError(
-                f"needs scrape: {self._address} wants a sign-in (HTTP {status}): give a file with --metrics-token"
+                f"{NEEDS}{self._address} wants a sign-in (HTTP {status}): give a file with --metrics-token"
             )
         document = _document(text)
         if document is None:
             what = "a web page" if "html" in content else "no JSON"
-            raise UndecidedError(f"needs scrape: {self._address} answers with {what} (HTTP {status})")
+            raise UndecidedError(f"{NEEDS}{self._address} answers with {what} (HTTP {status})")
         if document.get("status") == "error" and status in (200, 400, 422):
             raise RefusedQueryError(f"{document.get('errorType', 'error')}: {document.get('error', 'no reason')}"[:400])
         if status != 200 or document.get("status") != "success":
             why = document.get("error") or f"HTTP {status}"
-            raise UndecidedError(f"needs scrape: {self._address} does not answer: {why}"[:400])
+            raise UndecidedError(f"{NEEDS}{self._address} does not answer: {why}"[:400])
         missing = [str(it) for it in document.get("warnings") or [] if not str(it).startswith(_REMARKS)]
         if document.get("isPartial") or missing:
             raise UndecidedError(f"{self._address} answers in part only: {'; '.join(missing) or 'isPartial'}"[:400])
         try:
             return _series(document["data"])
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise UndecidedError(f"needs scrape: {self._address} answers in a form that is not Prometheus'") from None
+            raise UndecidedError(f"{NEEDS}{self._address} answers in a form that is not Prometheus'") from None
 
     def _asked(self, path: str, fields: Mapping[str, str]) -> tuple[int, str, bytes]:
         end = time.monotonic() + self._timeout
@@ -102,7 +104,7 @@ class PromQL:
                     raise UndecidedError(f"needs scrape: the answer of {self._address} does not come to an end")
             return int(answer.status), str(answer.headers.get("Content-Type", "")), bytes(content)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UndecidedError(f"needs scrape: {self._address} does not answer ({type(error).__name__})") from None
+            raise UndecidedError(f"{NEEDS}{self._address} does not answer ({type(error).__name__})") from None
 
 
 def _token(file: Path) -> str:
@@ -127,9 +129,9 @@ def _document(text: bytes) -> dict[str, Any] | None:
 def _series(data: Mapping[str, Any]) -> list[Series]:
     kind, result = data["resultType"], data["result"]
     if kind == "matrix":
-        return [Series(it["metric"], [_sample(pair) for pair in it["values"]]) for it in result]
+        return [Series(dict(it["metric"]), [_sample(pair) for pair in it["values"]]) for it in result]
     if kind == "vector":
-        return [Series(it["metric"], [_sample(it["value"])]) for it in result]
+        return [Series(dict(it["metric"]), [_sample(it["value"])]) for it in result]
     if kind == "scalar":
         return [Series({}, [_sample(result)])]
     if kind == "string":

@@ -13,7 +13,7 @@ from verify_promql import EMPTY, Answer, Server, address, saying, serving
 from seawall.errors import UserError
 from seawall.qa.checks.context import RefusedQueryError, Series
 from seawall.qa.checks.model import UndecidedError
-from seawall.qa.verify.metrics import PromQL
+from seawall.qa.promql import PromQL
 
 VECTOR = {
     "status": "success",
