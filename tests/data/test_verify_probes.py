@@ -17,6 +17,7 @@ from tls_files import Authority
 
 from seawall.components.cnpg import pooler as poolers
 from seawall.components.cnpg.args import ApplicationArgs
+from seawall.operators.cnpg import dns_forms
 from seawall.operators.cnpg.pgbouncer import PREPARED_SINCE
 from seawall.operators.cnpg.pgbouncer_files import AUTH_DATABASE_SINCE
 from seawall.qa.verify import pods
@@ -24,6 +25,13 @@ from seawall.sandbox import ports
 
 Workplace = Callable[[str], Path]
 CHECKOUT = Path(__file__).parents[2]
+NAMED = f"""
+import runpy, socket
+really = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **rest: really("{ports.LOOPBACK}", *more, **rest)
+runpy.run_module("seawall.qa.probes", run_name="__main__", alter_sys=True)
+"""
+"""The probe's program with a double of the cluster's DNS: every name leads to loopback."""
 
 
 @dataclass
@@ -37,7 +45,7 @@ class Served:
     def step(self, kind: str = "postgres", **more: object) -> dict[str, Any]:
         return {
             "kind": kind,
-            "host": "localhost",
+            "host": self.host,
             "port": self.pooler.port,
             "database": self.application.database,
             "user_from": "USER",
@@ -45,6 +53,11 @@ class Served:
             "ca": "AUTHORITY",
             **more,
         }
+
+    @property
+    def host(self) -> str:
+        """The name of the pooler's Service."""
+        return dns_forms(self.application.pooler, self.shared.args.namespace)[-1]
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -56,7 +69,7 @@ class Served:
         """Runs the probe's program as its pod would; no password is ever in what it says."""
         given = {**self.secrets, **secrets}
         done = subprocess.run(
-            [sys.executable, "-B", "-m", "seawall.qa.probes"],
+            [sys.executable, "-B", "-c", NAMED],
             cwd=CHECKOUT,
             env={"PATH": os.environ["PATH"], "PROBE_STEPS": json.dumps(steps), **given},
             capture_output=True,
@@ -91,7 +104,7 @@ def served(tools: Tools, module_workplace: Workplace, pgbouncer: PgBouncer) -> A
 
 
 def test_a_client_signs_in_with_everything_verified(served: Served) -> None:
-    [found] = served.probe(served.step(host=ports.LOOPBACK, query="SELECT current_user, current_database()"))
+    [found] = served.probe(served.step(query="SELECT current_user, current_database()"))
 
     assert found["outcome"] == "signed-in", found
     assert found["tls"] == "TLSv1.3"
@@ -101,24 +114,23 @@ def test_a_client_signs_in_with_everything_verified(served: Served) -> None:
 def test_another_authority_and_another_name_are_not_trusted(served: Served, module_workplace: Workplace) -> None:
     other = Authority(module_workplace("other")).file.read_text()
 
-    [by_authority] = served.probe(served.step(host=ports.LOOPBACK), AUTHORITY=other)
-    [by_name] = served.probe(served.step(host="127.1"), AUTHORITY=served.secrets["AUTHORITY"])
+    [by_authority] = served.probe(served.step(), AUTHORITY=other)
+    [by_name] = served.probe(served.step(host="another.example.org"))
 
     assert by_authority["outcome"] == "untrusted"
     assert "certificate" in by_authority["why"] or "issuer" in by_authority["why"]
-    assert by_name["outcome"] == "untrusted", by_name  # the same address by a name that the certificate has not
+    assert by_name["outcome"] == "untrusted", by_name  # the same server by a name that its certificate has not
 
 
 def test_walls_between_tenants_are_told_from_a_wrong_password(served: Served) -> None:
-    host = ports.LOOPBACK
     other = next(it.database for it in served.application.cluster.applications if it != served.application)
 
     no_tls, elsewhere, as_superuser = served.probe(
-        served.step(host=host, tls="disable"),
-        served.step(host=host, database=other),
-        served.step(host=host, user_from="", user="postgres", database="postgres"),
+        served.step(tls="disable"),
+        served.step(database=other),
+        served.step(user_from="", user="postgres", database="postgres"),
     )
-    [wrong] = served.probe(served.step(host=host), PASSWORD="not-the-password")
+    [wrong] = served.probe(served.step(), PASSWORD="not-the-password")
 
     for found in (no_tls, elsewhere, as_superuser):
         assert (found["outcome"], found["asked"]) == ("rejected", False), found
@@ -126,7 +138,7 @@ def test_walls_between_tenants_are_told_from_a_wrong_password(served: Served) ->
 
 
 def test_the_instance_turns_everybody_away_before_a_password_is_asked_for(served: Served) -> None:
-    port, host = served.shared.server.port, ports.LOOPBACK
+    port, host = served.shared.server.port, served.shared.host
 
     superuser, role, wrong_database = served.probe(
         served.step(host=host, port=port, user_from="", user="postgres", database="postgres"),
@@ -140,7 +152,7 @@ def test_the_instance_turns_everybody_away_before_a_password_is_asked_for(served
 
 
 def test_prepared_statements_over_several_server_connections(served: Served, pgbouncer: PgBouncer) -> None:
-    [found] = served.probe(served.step("postgres-prepared", host=ports.LOOPBACK))
+    [found] = served.probe(served.step("postgres-prepared"))
 
     if pgbouncer.version >= PREPARED_SINCE:
         assert "failed" not in found, found
@@ -154,7 +166,7 @@ def test_more_clients_than_the_pool_has_wait_and_are_answered(served: Served) ->
     settings = served.application.settings
     clients = 3 * settings.max_db_connections
 
-    [found] = served.probe(served.step("postgres-load", host=ports.LOOPBACK, clients=clients, duration=3))
+    [found] = served.probe(served.step("postgres-load", clients=clients, duration=3))
 
     assert (found["signed_in"], found["failed"]) == (clients, 0), found
     assert found["answers"] > clients
@@ -163,6 +175,6 @@ def test_more_clients_than_the_pool_has_wait_and_are_answered(served: Served) ->
 
 
 def test_a_dead_server_is_refused_and_a_strange_one_broken(served: Served) -> None:
-    [refused] = served.probe(served.step(host=ports.LOOPBACK, port=1))
+    [refused] = served.probe(served.step(port=1))
 
     assert refused["outcome"] == "refused"
