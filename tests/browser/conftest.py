@@ -1,4 +1,4 @@
-"""A browser for the session, and a page in it that tells what it logs and whom it asks."""
+"""A browser for each file of tests, and a page in it that tells what it logs and whom it asks."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,9 +14,10 @@ from seawall.errors import EnvironmentFailure
 from seawall.qa.report.page import page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium. Where it cannot be had the tests are skipped with the reason; in CI they fail instead."""
+    """Chromium, for one file of tests: while it is there an event loop runs in this thread, and no other test could
+    start its own. Where it cannot be had the tests are skipped with the reason; in CI they fail instead."""
     from chromium import chromium
 
     with_console = chromium(tmp_path_factory.mktemp("browser"), Console(stderr=True))

@@ -89,7 +89,10 @@ class Living:
         ]
         self.primary = primary = str(first["metadata"]["name"])
         counts = {"instances": 3, "readyInstances": 3, "conditions": well, "phase": HEALTHY, "phaseReason": ""}
-        status = {**counts, "currentPrimary": primary, "targetPrimary": primary}
+        names = [f"{name}-{number}" for number in (1, 2, 3)]
+        # what the operator may have said of the first instance, before it was taken from its hands, is gone
+        instances = {"healthy": names, "replicating": None, "failed": None}
+        status = {**counts, "currentPrimary": primary, "targetPrimary": primary, "instancesStatus": instances}
         patched(self.kube, self.cluster, {"status": status}, status=True)
 
     def _instances(self) -> list[Manifest]:

@@ -1,7 +1,6 @@
 """`seawall gate` and `seawall evidence` as a person calls them."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,11 +192,6 @@ def test_our_own_gate_files_say_what_the_gate_says() -> None:
         [outcome] = [it for it in said if it.story == kept.story]
         made = gate_file.content(outcome, settings, kept.history, reviewer=kept.reviewer)
         assert gate_file.same(kept, made), f"{file.name} is out of date: run `seawall gate --no-run`"
-
-
-def test_make_gate_is_one_line() -> None:
-    done = subprocess.run(["make", "-n", "gate"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1].strip() == ".venv/bin/python -m seawall.cli gate --up"
 
 
 def test_evidence_is_listed_verified_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

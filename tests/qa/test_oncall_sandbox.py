@@ -222,7 +222,7 @@ def test_something_goes_wrong(account: Account, living: Living, kube: Any) -> No
     assert f"{name}-role-shop: the Secret is not there" in texts(mine["secrets", "sandbox-databases"])
     assert "the backups do not restore" in mine["last restore", name]["summary"]
     [drained] = [it for it in found["answers"] if it["topic"] == "drain"]
-    assert (drained["verdict"], drained["severity"]) == ("no", "warning"), drained
+    assert (drained["verdict"], drained["severity"]) == ("no", "warning"), texts(drained)
     assert "2 of 3 instances are ready" in texts(drained)
     severities = [it["severity"] for it in found["answers"]]
     assert severities[0] == "critical"
