@@ -4,10 +4,11 @@ import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandbox_helpers import until
-from stack_in_sandbox import apply
+from stack_in_sandbox import apply, items
 from test_checks_here import REPOSITORY, SANDBOX
 from verify_clusters import APPS, INFRA, PATIENCE_S, Clusters, marked
 from verify_process import call, evidence, start
@@ -110,6 +111,7 @@ def test_a_drain_that_a_budget_blocks_fails_honestly_and_uncordons(
         )
         == []
     )
+    until(lambda: _lets_nobody_go(clusters, cache.namespace, cache.name), "a budget that lets nobody go", PATIENCE_S)
 
     code, said = call(
         clusters, "--test", DRAIN, "--disruptive", "--yes", "--evidence", str(tmp_path / "e"), how="stuck"
@@ -122,6 +124,17 @@ def test_a_drain_that_a_budget_blocks_fails_honestly_and_uncordons(
     assert stuck.what.startswith("drain of node-")
     assert "disruption budget" in stuck.found
     assert marked(clusters) == []
+
+
+def _lets_nobody_go(clusters: Clusters, namespace: str, name: str) -> bool:
+    """Whether the controller has counted by what the budget says now; evictions go by its last count."""
+    [budget] = [it for it in items(clusters.api(), "policy/v1", "PodDisruptionBudget", namespace) if _name(it) == name]
+    counted = budget["status"].get("observedGeneration") == budget["metadata"]["generation"]
+    return counted and budget["status"]["disruptionsAllowed"] == 0
+
+
+def _name(manifest: dict[str, Any]) -> str:
+    return str(manifest["metadata"]["name"])
 
 
 def test_a_drain_that_ends_is_told_as_such_and_uncordons(
