@@ -11,7 +11,7 @@ import seawall
 from seawall.errors import SeawallError
 from seawall.qa.checks import Check, Creates, UndecidedError
 from seawall.qa.checks.context import Context, Metrics, RefusedQueryError, Store
-from seawall.qa.checks.model import line
+from seawall.qa.checks.model import line, seen
 from seawall.qa.checks.stacks import Declared
 from seawall.qa.evidence.model import ClusterSeen, Environment, Evidence, NotRun, Observation, Verdict
 from seawall.qa.evidence.repository import Head
@@ -138,22 +138,28 @@ class Verification:
     def _outcome(self, check: Check) -> Outcome:
         started = datetime.now(UTC)
         self.told(f"{check.id}: {check.plan}")
+        found: list[Observation] = []
+        why = "nothing was observed"
         try:
-            found = list(check.run(self._context(check)))
-        except UndecidedError as error:
-            return NotRun(test=check.id, reason=line(error))
+            for it in check.run(self._context(check)):
+                found.append(it)
+        except (UndecidedError, RefusedError, SeawallError) as error:
+            why = line(error)
         except RefusedQueryError as error:
-            return NotRun(test=check.id, reason=line(f"the metrics store refuses a query: {error}"))
-        except (RefusedError, SeawallError) as error:
-            return NotRun(test=check.id, reason=line(error))
+            why = line(f"the metrics store refuses a query: {error}")
         except StoppedError:
             return NotRun(test=check.id, reason="interrupted")
         except Exception as error:  # what a cluster shows may be of any form: one test less, and not none at all
             if debugging():
                 raise
-            return NotRun(test=check.id, reason=line(f"the check itself failed: {type(error).__name__}: {error}"))
-        if not found:
-            return NotRun(test=check.id, reason="nothing was observed")
+            why = line(f"the check itself failed: {type(error).__name__}: {error}")
+        else:
+            if found:
+                return self._evidence(check, found, started)
+        if all(it.ok for it in found):
+            return NotRun(test=check.id, reason=why)
+        # what was seen to fail has failed, whatever could not be looked at after it
+        found.append(seen("the rest of the test", "is looked at", why, False))
         return self._evidence(check, found, started)
 
     def _evidence(self, check: Check, found: Sequence[Observation], started: datetime) -> Evidence:

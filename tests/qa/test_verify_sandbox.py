@@ -77,7 +77,11 @@ def test_forced_probes_on_simulated_nodes_are_never_taken_for_results(clusters: 
 
     assert code in (0, 1), said
     probing = {test for test, it in all_checks().items() if it.creates is Creates.PROBES}
-    assert not probing & set(evidence(tmp_path / "e"))
+    for it in (found for test, found in evidence(tmp_path / "e").items() if test in probing):
+        # what it read before the probe has failed already; of the probe there is nothing
+        assert it.verdict is Verdict.FAILED
+        assert (it.observed[-1].what, it.observed[-1].ok) == ("the rest of the test", False)
+        assert "is simulated, nothing runs there" in it.observed[-1].found
     told = [line for line in said.splitlines() if "is simulated, nothing runs there" in line]
     assert len(told) > 5, said
 

@@ -214,6 +214,17 @@ def loses_two(world: World) -> None:
     world.evict = more  # type: ignore[method-assign]
 
 
+def takes_the_next(world: World) -> None:
+    """A drain takes a pod of the other instance as well, and it does not come back."""
+    evict = world.evict
+
+    def more(pod: dict[str, Any]) -> str | None:
+        unready(world.cluster.one("Pod", "dragonfly-queue-1"))
+        return evict(pod)
+
+    world.evict = more  # type: ignore[method-assign]
+
+
 def alone(world: World) -> None:
     del world.cluster.one("Pod", "dragonfly-0")["metadata"]["ownerReferences"]
 

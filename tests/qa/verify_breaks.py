@@ -26,6 +26,7 @@ from verify_breaking import (
     setting,
     simulated_and_empty,
     superuser_stays,
+    takes_the_next,
     two_masters,
     unencrypted,
     unfinished,
@@ -160,6 +161,7 @@ BREAKS = (
         "DFLY-E2E-005", "a budget never lets go", setting("stubborn", "it would violate the pod's disruption budget")
     ),
     Break("DFLY-E2E-005", "it takes several at once", loses_two),
+    Break("DFLY-E2E-005", "it takes a pod of the next instance for good", takes_the_next),
     Break("DFLY-E2E-005", "not whole before", live("Pod", "dragonfly-1", unready), UNDECIDED),
     Break("DFLY-E2E-005", "pods that nobody makes again", alone, UNDECIDED),
     Break(
