@@ -1,5 +1,6 @@
 """Fixtures of the sandbox's own tests."""
 
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,12 +19,16 @@ def console() -> Console:
 
 
 @pytest.fixture
-def spare(toolchain: Mapping[str, Path], tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox of one's own, not started; whatever is left of it is stopped."""
-    own = Sandbox(tmp_path / "s")
-    yield own
-    own.stop()
-    assert not processes(own)
+def spare(toolchain: Mapping[str, Path]) -> Iterator[Sandbox]:
+    """A sandbox of one's own, not started; whatever is left of it is stopped.
+
+    Its path is short: it ends in a Unix socket's, which may have 107 characters, and pytest's folders bear long names.
+    """
+    with tempfile.TemporaryDirectory(prefix="s-") as folder:
+        own = Sandbox(Path(folder) / "s")
+        yield own
+        own.stop()
+        assert not processes(own)
 
 
 @pytest.fixture
