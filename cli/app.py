@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import seawall
+from seawall.cli.application import application
 from seawall.cli.failures import guarded
 
 EXIT_CODES = (
@@ -17,12 +18,8 @@ EXIT_CODES = (
     "3 the environment failed, 130 interrupted."
 )
 
-app = typer.Typer(
+app = application(
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,
 )
 

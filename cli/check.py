@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seawall.cli import outputs
+from seawall.cli.application import application
 from seawall.cli.doors import door
 from seawall.cli.outputs import Format
 
@@ -29,12 +30,7 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = application()
 
 
 @app.command(

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seawall.cli.application import application
+
 if TYPE_CHECKING:
     from seawall.qa.evidence.files import Found
     from seawall.qa.evidence.validity import Sight
 
-app = typer.Typer(
-    add_completion=False,
+app = application(
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="The evidence of the tests. Nothing here runs a test: `seawall gate` and `seawall verify` do.",
 )
 

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from seawall.cli.application import application
+
 if TYPE_CHECKING:
     from seawall.qa.evidence.sshsig import Signer
     from seawall.qa.gate.gate_folder import Prepared
@@ -44,12 +46,7 @@ _FAILING: Mapping[FailOn, tuple[str, ...]] = {
     FailOn.NEVER: (),
 }
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = application()
 
 
 @app.command(

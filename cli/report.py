@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from seawall.cli.application import application
 from seawall.cli.doors import door
 from seawall.errors import EnvironmentFailure, UserError
 
@@ -26,12 +27,7 @@ HTML = Path("seawall-report.html")
 """What is written when nobody says where."""
 _FORMS = (".html", ".md")
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = application()
 
 
 @app.command(

@@ -8,15 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from seawall.cli import failures
+from seawall.cli.application import application
 from seawall.tools import catalog, housekeeping, layout, licences, progress, toolchain
 
-app = typer.Typer(
+app = application(
     name="tools",
     help="The programs that the sandbox runs: which versions, from where, and getting them.",
     no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
 )
 
 Names = Annotated[

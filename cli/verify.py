@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seawall.cli.application import application
 from seawall.cli.failures import GOES_ON, if_interrupted
 from seawall.errors import EnvironmentFailure, UserError
 
@@ -25,12 +26,7 @@ EXIT_CODES = (
 )
 MOST_JOBS = 16
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = application()
 
 
 @app.command(epilog=EXIT_CODES)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from seawall.errors import UserError
+from seawall.policy.estate.doors.bounded import whole
 from seawall.qa.checks.context import RefusedQueryError, Series
 from seawall.qa.checks.model import UndecidedError
 
@@ -96,15 +97,12 @@ class PromQL:
                 redirect=False,
                 preload_content=False,
             )
-            content = bytearray()
-            while piece := answer.read1(65536, decode_content=True):
-                content += piece
-                if time.monotonic() > end or len(content) > MOST_BYTES:
-                    answer.close()
-                    raise UndecidedError(f"needs scrape: the answer of {self._address} does not come to an end")
-            return int(answer.status), str(answer.headers.get("Content-Type", "")), bytes(content)
+            content = whole(answer, most=MOST_BYTES, until=end)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise UndecidedError(f"{NEEDS}{self._address} does not answer ({type(error).__name__})") from None
+        if content is None:
+            raise UndecidedError(f"{NEEDS}the answer of {self._address} does not come to an end")
+        return int(answer.status), str(answer.headers.get("Content-Type", "")), content
 
 
 def _token(file: Path) -> str:

@@ -87,7 +87,7 @@ def _drained(context: Context, cache: DragonflyClusterArgs, where: str) -> Itera
         )
     yield seen(f"data pods of {name} available meanwhile", f"never fewer than {floor}", lowest, lowest >= floor, how)
     wanted = cache.settings.replicas
-    back = context.until(lambda: _available(context, cache) == wanted, HEALS_S)
+    back = context.until(lambda: _whole(context, cache), HEALS_S)
     found = wanted if back else _available(context, cache)
     yield seen(f"data pods of {name} after the node is back", wanted, found, bool(back))
 

@@ -1,14 +1,13 @@
 """Files of evidence in a folder: written whole or not at all, read without trust."""
 
 import os
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from seawall.errors import EnvironmentFailure, UserError
+from seawall.qa import own_file
 from seawall.qa.evidence import document, wall
 from seawall.qa.evidence.model import Environment, Evidence, Verdict
 from seawall.qa.evidence.sshsig import Signer
@@ -55,8 +54,8 @@ def write(folder: Path, evidence: Evidence, *, secrets: Iterable[str] = (), sign
         if os.path.lexists(file):
             raise EnvironmentFailure(f"{file} is there already: one run of a test leaves one file")
         if signer is not None:
-            _put(file.with_name(file.name + SIGNATURE), signer.sign(text.encode()))
-        _put(file, text.encode())
+            own_file.put(file.with_name(file.name + SIGNATURE), signer.sign(text.encode()))
+        own_file.put(file, text.encode())
     except OSError as error:
         raise EnvironmentFailure(f"{file} cannot be written: {error.strerror or error}") from None
     return file
@@ -70,7 +69,7 @@ def sign(file: Path, signer: Signer) -> Path:
         raise UserError(f"{file}: is no evidence ({found.problem}); nothing is signed")
     target = file.with_name(file.name + SIGNATURE)
     try:
-        _put(target, signer.sign(found.content))
+        own_file.put(target, signer.sign(found.content))
     except OSError as error:
         raise EnvironmentFailure(f"{target} cannot be written: {error.strerror or error}") from None
     return target
@@ -110,13 +109,13 @@ def read(file: Path) -> Found:
         content = _content(file, document.MAX_BYTES)
     except FileNotFoundError:
         return Found(file.name, problem="not there")
-    except _UnfitError as error:
+    except own_file.UnfitError as error:
         return Found(file.name, problem=str(error))
     try:
         signature = _content(file.with_name(file.name + SIGNATURE), _MAX_SIGNATURE)
     except FileNotFoundError:
         signature = None
-    except _UnfitError:
+    except own_file.UnfitError:
         signature = b""
     try:
         evidence = document.parse(content)
@@ -125,10 +124,6 @@ def read(file: Path) -> Found:
     except document.NotEvidenceError as error:
         return Found(file.name, None, str(error), content, signature)
     return Found(file.name, evidence, "", content, signature)
-
-
-class _UnfitError(ValueError):
-    """A file that is not read; says why."""
 
 
 def _candidates(names: Iterable[str]) -> Iterator[str]:
@@ -140,37 +135,12 @@ def _candidates(names: Iterable[str]) -> Iterator[str]:
 
 
 def _content(file: Path, most: int) -> bytes:
-    """A regular file's content, of at most so many bytes. Raises `_UnfitError`; for no file, `FileNotFoundError`."""
-    if file.is_symlink():
-        raise _UnfitError("a link: evidence is a file of its own")
+    """As `own_file.read`, for which nothing but that there is none is an `OSError`."""
     try:
-        # not to wait for a pipe, and not to follow a link that has just been put there
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return own_file.read(file, most)
+    except own_file.LinkError:
+        raise own_file.UnfitError("a link: evidence is a file of its own") from None
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _UnfitError(f"cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _UnfitError("not a file")
-    with os.fdopen(handle, "rb") as stream:
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise _UnfitError(f"larger than {most // 1024} KiB")
-    return content
-
-
-def _put(file: Path, content: bytes) -> None:
-    """Whole or not at all: written beside its place, then moved there."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".seawall-")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.chmod(0o644)
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        raise own_file.UnfitError(f"cannot be read ({error.strerror})") from None

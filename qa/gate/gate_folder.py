@@ -1,7 +1,6 @@
 """Gate files on disk: `docs/qa/gates/<STORY-ID>.yml`. Their history is only ever appended to."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from seawall.errors import EnvironmentFailure, UserError
+from seawall.qa import own_file
 from seawall.qa.evidence import repository, wall
 from seawall.qa.gate import form, gate_file
 from seawall.qa.gate.model import Outcome
@@ -52,8 +52,8 @@ def prepare(
     It stays as it is when nothing but the time has changed and it is still valid. Raises `UserError` when the file that
     is there is no gate file, or its history is not what it was.
     """
-    file, before = _file(folder, outcome.story), _read(_file(folder, outcome.story))
-    made = gate_file.content(outcome, settings, history(folder, outcome.story, checkout), reviewer=reviewer)
+    file, before, entries = _kept(folder, outcome.story, checkout)
+    made = gate_file.content(outcome, settings, entries, reviewer=reviewer)
     if before is None:
         return Prepared(file, State.NEW, text(made), made)
     if not gate_file.same(before, made):
@@ -70,11 +70,7 @@ def history(folder: Path, story: str, checkout: Path) -> list[form.HistoryEntry]
 
     Raises `UserError` when the file that is there is no gate file, or its history is not what it was.
     """
-    file = _file(folder, story)
-    there = _read(file)
-    entries = there.history if there is not None else []
-    _untouched(file, checkout, entries)
-    return entries
+    return _kept(folder, story, checkout)[2]
 
 
 def write(prepared: Prepared) -> None:
@@ -84,16 +80,7 @@ def write(prepared: Prepared) -> None:
     try:
         wall.refuse(prepared.text, (), prepared.file.name)
         prepared.file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=prepared.file.parent, prefix=".seawall-")
-        beside = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(prepared.text)
-            beside.chmod(0o644)
-            beside.replace(prepared.file)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        own_file.put(prepared.file, prepared.text.encode())
     except (OSError, wall.SecretError) as error:
         raise EnvironmentFailure(f"{prepared.file} cannot be written: {error}") from None
 
@@ -127,19 +114,24 @@ class _Dumper(yaml.SafeDumper):
         return super().increase_indent(flow, False)
 
 
-def _file(folder: Path, story: str) -> Path:
-    return folder / f"{story}.yml"
+def _kept(folder: Path, story: str, checkout: Path) -> tuple[Path, form.GateFile | None, list[form.HistoryEntry]]:
+    """The file of a story, what is in it, and its history, of which nothing is missing."""
+    file = folder / f"{story}.yml"
+    there = _read(file)
+    entries = there.history if there is not None else []
+    _untouched(file, checkout, entries)
+    return file, there, entries
 
 
 def _read(file: Path) -> form.GateFile | None:
     try:
-        if not os.path.lexists(file):
-            return None
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_BYTES:
-            raise UserError(f"{file}: must be a file of its own, of at most {MAX_BYTES // 2**20} MiB")
-        return parse(file.read_text(encoding="utf-8"), str(file))
+        return parse(own_file.read(file, MAX_BYTES).decode(), str(file))
+    except FileNotFoundError:
+        return None
     except UnicodeDecodeError:
         raise UserError(f"{file}: not UTF-8 text; {_AWAY}") from None
+    except own_file.UnfitError:
+        raise UserError(f"{file}: must be a file of its own, of at most {MAX_BYTES // 2**20} MiB") from None
     except OSError as error:
         raise EnvironmentFailure(f"{file}: cannot be read ({error.strerror})") from None
 

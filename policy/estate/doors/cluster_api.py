@@ -16,6 +16,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
 from seawall.errors import EnvironmentFailure, UserError
+from seawall.policy.estate.doors.bounded import whole
 
 TIMEOUT_S = 30
 """Seconds in which something of an answer must arrive."""
@@ -23,7 +24,6 @@ LONGEST_S = 300
 """Seconds in which all of an answer must arrive."""
 MOST_BYTES = 1024**3
 """Of one answer. A page is 500 objects, and etcd holds none above some 1.5 MiB."""
-_PIECE = 1024 * 1024
 _PASSWORD = re.compile(r"(?<=://)[^/]*@")
 _UNUSABLE = (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError)
 """What a kubeconfig that is none runs into in the client."""
@@ -78,17 +78,13 @@ class ClusterApi:
             return int(response.status), None
 
     def _whole(self, answer: urllib3.BaseHTTPResponse, path: str) -> bytes:
-        content = bytearray()
-        until = time.monotonic() + LONGEST_S
-        while piece := answer.read1(_PIECE, decode_content=True):
-            content += piece
-            if len(content) > MOST_BYTES or time.monotonic() > until:
-                answer.close()
-                raise EnvironmentFailure(
-                    f"GET {path}: the answer of context {self.context} does not come to an end: more than "
-                    f"{MOST_BYTES // 1024**2} MiB, or {LONGEST_S} s"
-                )
-        return bytes(content)
+        content = whole(answer, most=MOST_BYTES, until=time.monotonic() + LONGEST_S)
+        if content is None:
+            raise EnvironmentFailure(
+                f"GET {path}: the answer of context {self.context} does not come to an end: more than "
+                f"{MOST_BYTES // 1024**2} MiB, or {LONGEST_S} s"
+            )
+        return content
 
     @property
     def server(self) -> str:
